@@ -1,0 +1,18 @@
+//! From claims to a credential: pure code, without clock, randomness, files, network or keys.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`json`] | reading JSON strictly: no duplicate members, bounded size and depth |
+//! | [`claim_path`] | the claims path pointer of OpenID4VCI |
+//! | [`template`] | JSON templates with expressions: data in, claims out |
+//! | [`sd_jwt`] | SD-JWT VC: claims in, bytes to sign out; and reading one back |
+
+pub mod claim_path;
+pub mod json;
+pub mod sd_jwt;
+pub mod template;
+
+pub use claim_path::{ClaimPath, ClaimPathError, Segment};
+pub use json::{JsonError, JsonLimits, parse_strict};
+pub use sd_jwt::{Disclosed, DisclosureFrame, Prepared, SdJwtError, SdJwtHeader, SdJwtVc};
+pub use template::{Limits, Template, TemplateError, Variables};

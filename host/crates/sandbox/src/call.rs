@@ -1,0 +1,155 @@
+//! One call: a fresh sandbox, the limits around it, and what a failure means.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use wasmtime::{Store, Trap};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::{DataProviderHost, DataProviderHostPre};
+use crate::error::LimitKind;
+use crate::guest::{CallContext, CpuMeter, Guest, MAX_HANDLES, World};
+use crate::limits::{Limits, show_duration, show_size};
+use crate::text::escaped;
+
+/// What crosses the border besides the counted part of an answer: names, list headers, messages.
+const TRANSFER_SLACK: u64 = 64 << 10;
+
+/// `prepare` may take this much longer than its CPU time on a loaded machine.
+const PREPARE_WALL_FACTOR: u32 = 6;
+
+/// What one call may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    memory: u64,
+    cpu: Duration,
+    wall: Duration,
+    /// Bytes that the guest may hand to the host at once.
+    returned: u64,
+    blobs: u64,
+}
+
+impl Budget {
+    pub(crate) fn of_call(limits: &Limits) -> Self {
+        Self { memory: limits.memory, cpu: limits.cpu, wall: limits.wall, returned: limits.output, blobs: limits.blobs }
+    }
+
+    pub(crate) fn of_prepare(limits: &Limits) -> Self {
+        Self {
+            memory: limits.prepare_memory.max(limits.memory),
+            cpu: limits.prepare_cpu,
+            wall: limits.wall + limits.prepare_cpu * PREPARE_WALL_FACTOR,
+            returned: limits.prepared,
+            blobs: limits.blobs,
+        }
+    }
+
+    /// The context of a call that starts now.
+    pub(crate) fn context(&self, request_id: &str, traceparent: Option<String>) -> CallContext {
+        CallContext { request_id: request_id.to_owned(), traceparent, deadline: Instant::now() + self.wall }
+    }
+}
+
+/// Why a call ended without the guest returning anything.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Limit { which: LimitKind, detail: String },
+    Trapped { detail: String },
+}
+
+/// The guest's answer on its way.
+pub(crate) type Answer<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
+
+/// Runs `entry` in a fresh sandbox, which is dropped afterwards, whatever happened. The second part
+/// of the result is what the host kept for it: resources that the guest returned live there.
+pub(crate) async fn run<R>(
+    component: &DataProviderHostPre<Guest>,
+    world: World,
+    context: CallContext,
+    budget: &Budget,
+    entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a DataProviderHost) -> Answer<'a, R>,
+) -> Result<(R, Guest), Fault> {
+    let mut store = new_store(component, world, context, budget);
+    let answer = async {
+        let plugin = component.instantiate_async(&mut store).await?;
+        entry(&mut store, &plugin).await
+    };
+    // A guest that waits in a host call uses no CPU; this is what ends it.
+    let outcome = tokio::time::timeout(budget.wall, answer).await;
+    let guest = store.into_data();
+    report_dropped_lines(&guest);
+    match outcome {
+        Ok(Ok(value)) => Ok((value, guest)),
+        Ok(Err(error)) => Err(classify(&error, &guest, budget)),
+        Err(_) => Err(limit(LimitKind::Wall, show_duration(budget.wall), &guest)),
+    }
+}
+
+fn new_store(
+    component: &DataProviderHostPre<Guest>,
+    world: World,
+    context: CallContext,
+    budget: &Budget,
+) -> Store<Guest> {
+    let ticks = CpuMeter::ticks_for(budget.cpu);
+    let guest = Guest::new(world, context, budget.memory, ticks, budget.blobs);
+    let mut store = Store::new(component.engine(), guest);
+    store.limiter(|guest| &mut guest.memory);
+    store.set_max_component_handles(MAX_HANDLES);
+    let returned = budget.returned.saturating_add(TRANSFER_SLACK);
+    store.set_hostcall_fuel(usize::try_from(returned).unwrap_or(usize::MAX));
+    // Armed here, right before the guest runs: waiting for a slot is not the guest's time.
+    store.epoch_deadline_callback(|mut context| Ok(context.data_mut().cpu.tick()));
+    store.set_epoch_deadline(1);
+    store
+}
+
+fn classify(error: &wasmtime::Error, guest: &Guest, budget: &Budget) -> Fault {
+    if guest.cpu.exhausted {
+        return limit(LimitKind::Cpu, show_duration(budget.cpu), guest);
+    }
+    if guest.memory.refused {
+        return limit(LimitKind::Memory, show_size(budget.memory), guest);
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+        return limit(LimitKind::Stack, "recursion too deep".to_owned(), guest);
+    }
+    if is_transfer_exhausted(error) {
+        return limit(LimitKind::Output, show_size(budget.returned), guest);
+    }
+    let cause = match error.downcast_ref::<I32Exit>() {
+        Some(I32Exit(status)) => format!("the plugin exited with status {status}"),
+        None => error.root_cause().to_string(),
+    };
+    Fault::Trapped { detail: with_output(cause, guest) }
+}
+
+/// wasmtime has no type for this error. A hostile guest in the test suite keeps the text honest.
+fn is_transfer_exhausted(error: &wasmtime::Error) -> bool {
+    let text = error.root_cause().to_string();
+    text.contains("fuel allocated for hostcalls has been exhausted")
+}
+
+fn limit(which: LimitKind, value: String, guest: &Guest) -> Fault {
+    Fault::Limit { which, detail: with_output(value, guest) }
+}
+
+/// A trap says only where it happened; what the plugin printed before says why.
+fn with_output(text: String, guest: &Guest) -> String {
+    let output = guest.output.text();
+    if output.is_empty() { text } else { format!("{text}; last output: {}", escaped(&output)) }
+}
+
+fn report_dropped_lines(guest: &Guest) {
+    if guest.log.dropped > 0 {
+        tracing::warn!(
+            target: "plugin",
+            plugin = &*guest.world.plugin,
+            digest = &*guest.world.digest,
+            request_id = guest.context.request_id,
+            dropped = guest.log.dropped,
+            "log lines beyond the limit of one call were dropped"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! What the host keeps for one sandbox: its limits, its meters, and what its imports may see.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::engine::TICK;
+use crate::imports::log::LogMeter;
+use crate::wasi::{self, Tail};
+
+/// Handles (blobs, files, streams) that one call may hold at once.
+pub(crate) const MAX_HANDLES: usize = 1_000;
+
+/// Table elements; each takes a pointer's worth of host memory.
+const MAX_TABLE_ELEMENTS: usize = 40_000;
+
+/// What every call of a generation shares.
+#[derive(Clone)]
+pub(crate) struct World {
+    /// The plugin's name and the first digits of its digest, for log lines.
+    pub(crate) plugin: Arc<str>,
+    pub(crate) digest: Arc<str>,
+    pub(crate) config: Arc<Map<String, Value>>,
+    /// Snapshots by guest path.
+    pub(crate) files: Arc<BTreeMap<String, Arc<[u8]>>>,
+    /// What `prepare` returned.
+    pub(crate) prepared: Arc<[u8]>,
+}
+
+/// What differs from call to call.
+#[derive(Clone, Debug)]
+pub(crate) struct CallContext {
+    /// Empty in lifecycle calls.
+    pub(crate) request_id: String,
+    pub(crate) traceparent: Option<String>,
+    /// When the wall-clock limit ends the call.
+    pub(crate) deadline: Instant,
+}
+
+/// The data of one store.
+pub(crate) struct Guest {
+    pub(crate) world: World,
+    pub(crate) context: CallContext,
+    pub(crate) table: ResourceTable,
+    pub(crate) memory: MemoryMeter,
+    pub(crate) cpu: CpuMeter,
+    pub(crate) log: LogMeter,
+    /// Bytes that blobs may still take.
+    pub(crate) blob_bytes_left: u64,
+    pub(crate) blob_bytes_limit: u64,
+    pub(crate) output: Tail,
+    wasi: WasiCtx,
+}
+
+impl Guest {
+    /// `memory` and `blobs` are bytes, `ticks` is CPU time in units of [`TICK`].
+    pub(crate) fn new(world: World, context: CallContext, memory: u64, ticks: u64, blobs: u64) -> Self {
+        let output = Tail::default();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        Self {
+            world,
+            context,
+            table,
+            memory: MemoryMeter::new(memory),
+            cpu: CpuMeter::new(ticks),
+            log: LogMeter::default(),
+            blob_bytes_left: blobs,
+            blob_bytes_limit: blobs,
+            wasi: wasi::empty_context(&output),
+            output,
+        }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guest")
+            .field("plugin", &self.world.plugin)
+            .field("context", &self.context)
+            .field("memory", &self.memory)
+            .field("cpu", &self.cpu)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counts linear memory over all memories of the sandbox.
+#[derive(Debug)]
+pub(crate) struct MemoryMeter {
+    limit: u64,
+    used: u64,
+    /// Whether growth was refused: tells an allocation failure from another crash.
+    pub(crate) refused: bool,
+}
+
+impl MemoryMeter {
+    fn new(limit: u64) -> Self {
+        Self { limit, used: 0, refused: false }
+    }
+}
+
+impl ResourceLimiter for MemoryMeter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let growth = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let used = self.used.saturating_add(growth);
+        let beyond_type = maximum.is_some_and(|maximum| desired > maximum);
+        if used > self.limit || beyond_type {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= MAX_TABLE_ELEMENTS)
+    }
+}
+
+/// Counts the ticks in which the guest itself ran. A long wait in a host call costs one tick at most,
+/// because its deadline callback runs once however many ticks have passed.
+#[derive(Debug)]
+pub(crate) struct CpuMeter {
+    limit: u64,
+    ticks: u64,
+    pub(crate) exhausted: bool,
+}
+
+impl CpuMeter {
+    /// How many ticks make up a CPU budget, rounded up.
+    pub(crate) fn ticks_for(cpu: std::time::Duration) -> u64 {
+        u64::try_from(cpu.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX)
+    }
+
+    fn new(limit: u64) -> Self {
+        Self { limit, ticks: 0, exhausted: false }
+    }
+
+    /// Called when a tick has passed while the guest ran. Gives the executor a turn, so that a
+    /// spinning guest never holds a thread for longer than a tick.
+    pub(crate) fn tick(&mut self) -> UpdateDeadline {
+        if self.ticks >= self.limit {
+            self.exhausted = true;
+            return UpdateDeadline::Interrupt;
+        }
+        self.ticks += 1;
+        UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_over_all_memories() {
+        let mut meter = MemoryMeter::new(100);
+        assert!(meter.memory_growing(0, 60, None).unwrap());
+        assert!(meter.memory_growing(0, 40, None).unwrap());
+        assert!(!meter.refused);
+        assert!(!meter.memory_growing(40, 41, None).unwrap());
+        assert!(meter.refused);
+    }
+
+    #[test]
+    fn the_budget_is_used_up_after_its_ticks() {
+        let mut meter = CpuMeter::new(CpuMeter::ticks_for(Duration::from_millis(25)));
+        for _ in 0..3 {
+            assert!(matches!(meter.tick(), UpdateDeadline::YieldCustom(1, _)));
+        }
+        assert!(!meter.exhausted);
+        assert!(matches!(meter.tick(), UpdateDeadline::Interrupt));
+        assert!(meter.exhausted);
+    }
+}

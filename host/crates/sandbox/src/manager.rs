@@ -1,0 +1,264 @@
+//! Notices what changed in the plugin directory and acts on it. One task does all of it, so changes
+//! never race each other.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::directory::{self, Fingerprint};
+use crate::limits::Limits;
+use crate::loader::{Failure, Loader, Outcome, Verified};
+use crate::options::SandboxOptions;
+use crate::registry::{Registry, Slot};
+
+/// How many looks wait for files to settle before the rest is left to the next change.
+const MAX_LOOKS: u32 = 20;
+
+/// A plugin that failed for a passing reason is tried again after this many periodic looks, then
+/// twice as many, and so on up to the second number.
+const FIRST_RETRY: u32 = 1;
+const LAST_RETRY: u32 = 12;
+
+/// Asks the manager to look at everything again; answered when it is done.
+pub(crate) type Rescan = oneshot::Sender<()>;
+
+/// The manager's own view of the plugins; [`Registry`] is what it publishes.
+pub(crate) struct Manager {
+    loader: Arc<Loader>,
+    registry: Arc<Registry>,
+    entries: BTreeMap<String, Entry>,
+    dir: std::path::PathBuf,
+    ceilings: Limits,
+    debounce: Duration,
+    rescan: Duration,
+}
+
+/// One plugin as the manager knows it.
+#[derive(Default)]
+struct Entry {
+    /// What the last look saw.
+    seen: Option<Fingerprint>,
+    /// What the last loading was about.
+    loaded: Option<Fingerprint>,
+    /// The generation that is active because of it.
+    active: Option<String>,
+    retry: Option<Retry>,
+}
+
+#[derive(Clone, Copy)]
+struct Retry {
+    looks_left: u32,
+    next: u32,
+}
+
+impl Manager {
+    pub(crate) fn new(options: &SandboxOptions, loader: Loader, registry: Arc<Registry>) -> Self {
+        Self {
+            loader: Arc::new(loader),
+            registry,
+            entries: BTreeMap::new(),
+            dir: options.plugin_dir.clone(),
+            ceilings: options.ceilings.clone(),
+            debounce: options.debounce,
+            rescan: options.rescan,
+        }
+    }
+
+    /// Runs until the last sandbox handle is gone.
+    pub(crate) async fn run(mut self, mut rescans: mpsc::Receiver<Rescan>, mut changes: mpsc::Receiver<()>) {
+        let mut looks = interval(self.rescan);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        looks.reset();
+        loop {
+            tokio::select! {
+                rescan = rescans.recv() => {
+                    let Some(done) = rescan else { return };
+                    self.forget_results();
+                    self.settle_or_warn().await;
+                    let _ = done.send(());
+                }
+                Some(()) = changes.recv() => self.settle_or_warn().await,
+                _ = looks.tick() => {
+                    self.count_down_retries();
+                    self.settle_or_warn().await;
+                }
+            }
+        }
+    }
+
+    /// Looks until nothing changes any more, and loads what is new. A file counts as written when
+    /// two looks in a row see the same.
+    pub(crate) async fn settle(&mut self) -> io::Result<()> {
+        for _ in 0..MAX_LOOKS {
+            let found = self.look().await?;
+            self.forget_missing(&found);
+            let mut growing = false;
+            for (name, fingerprint) in found {
+                growing |= self.consider(&name, fingerprint).await;
+            }
+            if !growing {
+                break;
+            }
+            sleep(self.debounce).await;
+        }
+        Ok(())
+    }
+
+    async fn settle_or_warn(&mut self) {
+        if let Err(error) = self.settle().await {
+            let dir = self.dir.display();
+            tracing::warn!(%dir, %error, "cannot read the plugin directory, plugins stay as they are");
+        }
+    }
+
+    async fn look(&self) -> io::Result<BTreeMap<String, Fingerprint>> {
+        let (dir, ceilings) = (self.dir.clone(), self.ceilings.clone());
+        let look = move || directory::look(&dir, &ceilings);
+        tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
+    }
+
+    /// Loads a plugin if it changed and has settled. True if it has to be looked at again.
+    async fn consider(&mut self, name: &str, fingerprint: Fingerprint) -> bool {
+        let slot = self.slot(name);
+        let entry = self.entries.entry(name.to_owned()).or_default();
+        if entry.loaded.as_ref() == Some(&fingerprint) {
+            entry.seen = Some(fingerprint);
+            return false;
+        }
+        if entry.seen.as_ref() != Some(&fingerprint) {
+            entry.seen = Some(fingerprint);
+            slot.growing();
+            return true;
+        }
+        entry.loaded = Some(fingerprint);
+        self.load(name, &slot).await;
+        false
+    }
+
+    async fn load(&mut self, name: &str, slot: &Slot) {
+        let outcome = self.try_load(name, slot).await;
+        let entry = self.entries.entry(name.to_owned()).or_default();
+        match outcome {
+            Ok(generation) => {
+                entry.active = Some(generation);
+                entry.retry = None;
+            }
+            Err(failure) => {
+                entry.active = None;
+                entry.retry = Retry::after(entry.retry, failure.may_pass);
+                report(name, &failure);
+                slot.fail(&failure);
+            }
+        }
+    }
+
+    async fn try_load(&self, name: &str, slot: &Slot) -> Result<String, Failure> {
+        let verified = self.verify(name).await;
+        let verified = verified.inspect_err(|_| slot.unreadable())?;
+        let id = verified.generation.clone();
+        let entry = self.entries.get(name);
+        if entry.and_then(|entry| entry.active.as_ref()) == Some(&id) {
+            slot.unchanged();
+            return Ok(id);
+        }
+        slot.begin(&verified);
+        let generation = self.loader.activate(name, verified, slot).await?;
+        let version = &generation.identity.version;
+        tracing::info!(plugin = name, generation = id, version, "plugin is active");
+        slot.activate(generation);
+        Ok(id)
+    }
+
+    async fn verify(&self, name: &str) -> Result<Verified, Failure> {
+        let (loader, name) = (self.loader.clone(), name.to_owned());
+        tokio::task::spawn_blocking(move || loader.verify(&name))
+            .await
+            .unwrap_or_else(|error| Err(Failure::lost(&error)))
+    }
+
+    /// The plugin's slot, published if it is new.
+    fn slot(&self, name: &str) -> Arc<Slot> {
+        if let Some(slot) = self.registry.load().get(name) {
+            return slot.clone();
+        }
+        let slot = Arc::new(Slot::new(name));
+        let mut plugins = BTreeMap::clone(&self.registry.load());
+        plugins.insert(name.to_owned(), slot.clone());
+        self.registry.store(Arc::new(plugins));
+        slot
+    }
+
+    /// Removed plugins end here; calls that run keep their generation until they are done.
+    fn forget_missing(&mut self, found: &BTreeMap<String, Fingerprint>) {
+        let missing = |name: &String| !found.contains_key(name);
+        let gone: Vec<String> = self.entries.keys().filter(|n| missing(n)).cloned().collect();
+        if gone.is_empty() {
+            return;
+        }
+        let mut plugins = BTreeMap::clone(&self.registry.load());
+        for name in gone {
+            tracing::info!(plugin = name, "plugin is removed");
+            plugins.remove(&name);
+            self.entries.remove(&name);
+        }
+        self.registry.store(Arc::new(plugins));
+    }
+
+    /// Makes the next look load everything, whatever the fingerprints say.
+    fn forget_results(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.loaded = None;
+        }
+    }
+
+    fn count_down_retries(&mut self) {
+        for entry in self.entries.values_mut() {
+            if let Some(retry) = &mut entry.retry {
+                retry.looks_left = retry.looks_left.saturating_sub(1);
+                if retry.looks_left == 0 {
+                    entry.loaded = None;
+                }
+            }
+        }
+    }
+}
+
+impl Retry {
+    fn after(former: Option<Self>, may_pass: bool) -> Option<Self> {
+        let looks = former.map_or(FIRST_RETRY, |former| former.next);
+        may_pass.then_some(Self { looks_left: looks, next: (looks * 2).min(LAST_RETRY) })
+    }
+}
+
+fn report(name: &str, failure: &Failure) {
+    match &failure.outcome {
+        Outcome::Pending { missing } => {
+            tracing::warn!(plugin = name, missing, "plugin is pending: grants are missing");
+        }
+        Outcome::Rejected { stage, reason } => {
+            tracing::warn!(plugin = name, %stage, reason, "plugin is rejected");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_back_off() {
+        let mut retry = None;
+        let looks: Vec<u32> = std::iter::from_fn(|| {
+            retry = Retry::after(retry, true);
+            retry.map(|retry| retry.looks_left)
+        })
+        .take(6)
+        .collect();
+        assert_eq!(looks, [1, 2, 4, 8, 12, 12]);
+        assert!(Retry::after(retry, false).is_none());
+    }
+}

@@ -1,0 +1,179 @@
+//! What is known about each plugin, shared between the manager, which writes, and calls, which read.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use crate::error::CallError;
+use crate::generation::Generation;
+use crate::limits::Limits;
+use crate::loader::{Failure, Outcome, Verified};
+use crate::status::{Calls, Kind, PluginStatus, Stage};
+
+/// All plugins by name. Replaced as a whole when a plugin appears or goes.
+pub(crate) type Registry = ArcSwap<BTreeMap<String, Arc<Slot>>>;
+
+/// One plugin.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    name: String,
+    /// What answers calls. Swapped atomically; a running call keeps the one it began with.
+    pub(crate) serving: ArcSwapOption<Generation>,
+    newest: Mutex<Newest>,
+    ok: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// The newest generation, however far it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Newest {
+    stage: Stage,
+    failed_at: Option<Stage>,
+    reason: Option<String>,
+    missing_grants: Option<String>,
+    sha256: Option<String>,
+    grants: Vec<String>,
+    limits: Option<Limits>,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) version: Option<String>,
+    pub(crate) summary: Option<String>,
+}
+
+impl Slot {
+    /// A plugin whose file was found and not read yet.
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            serving: ArcSwapOption::empty(),
+            newest: Mutex::new(Newest::seen()),
+            ok: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    /// A new generation's files, not settled yet. What is known of the former one stays: the files
+    /// may turn out to be the same.
+    pub(crate) fn growing(&self) {
+        let mut newest = self.newest();
+        newest.stage = Stage::Seen;
+        newest.failed_at = None;
+        newest.missing_grants = None;
+        newest.reason = Some("its files are still being written".to_owned());
+    }
+
+    /// The files are what is active already.
+    pub(crate) fn unchanged(&self) {
+        let mut newest = self.newest();
+        newest.stage = Stage::Active;
+        newest.reason = None;
+    }
+
+    /// A new generation failed before anything is known of it.
+    pub(crate) fn unreadable(&self) {
+        *self.newest() = Newest::seen();
+    }
+
+    /// A new generation passed its first checks.
+    pub(crate) fn begin(&self, verified: &Verified) {
+        *self.newest() = Newest {
+            stage: Stage::Verified,
+            sha256: Some(verified.sha256.clone()),
+            grants: verified.grant.summary(),
+            limits: Some(verified.grant.limits.clone()),
+            ..Newest::seen()
+        };
+    }
+
+    /// The new generation reached a stage.
+    pub(crate) fn reach(&self, stage: Stage) {
+        self.newest().stage = stage;
+    }
+
+    /// The new generation told something about itself.
+    pub(crate) fn learn(&self, update: impl FnOnce(&mut Newest)) {
+        update(&mut self.newest());
+    }
+
+    /// The new generation serves from now on.
+    pub(crate) fn activate(&self, generation: Generation) {
+        self.serving.store(Some(Arc::new(generation)));
+        self.reach(Stage::Active);
+    }
+
+    /// The new generation does not serve. The former one goes on.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        let mut newest = self.newest();
+        match &failure.outcome {
+            Outcome::Pending { missing } => {
+                newest.stage = Stage::Pending;
+                newest.reason = Some("grants are missing".to_owned());
+                newest.missing_grants = Some(missing.clone());
+            }
+            Outcome::Rejected { stage, reason } => {
+                newest.stage = Stage::Rejected;
+                newest.failed_at = Some(*stage);
+                newest.reason = Some(reason.clone());
+            }
+        }
+    }
+
+    /// Counts a finished call.
+    pub(crate) fn count<T>(&self, result: &Result<T, CallError>) {
+        let worked = result.as_ref().map_or_else(CallError::is_refusal, |_| true);
+        let counter = if worked { &self.ok } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Why nothing answers.
+    pub(crate) fn not_active(&self) -> CallError {
+        let newest = self.newest();
+        CallError::NotActive {
+            plugin: self.name.clone(),
+            stage: newest.stage,
+            reason: newest.reason.clone().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> PluginStatus {
+        let newest = self.newest().clone();
+        let serving = self.serving.load();
+        PluginStatus {
+            name: self.name.clone(),
+            kind: newest.kind,
+            stage: newest.stage,
+            failed_at: newest.failed_at,
+            reason: newest.reason,
+            missing_grants: newest.missing_grants,
+            sha256: newest.sha256,
+            version: newest.version,
+            summary: newest.summary,
+            grants: newest.grants,
+            limits: newest.limits,
+            serving: serving.as_ref().map(|serving| serving.identity.clone()),
+            calls: Calls { ok: self.ok.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) },
+        }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Newest> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Newest {
+    fn seen() -> Self {
+        Self {
+            stage: Stage::Seen,
+            failed_at: None,
+            reason: None,
+            missing_grants: None,
+            sha256: None,
+            grants: Vec::new(),
+            limits: None,
+            kind: None,
+            version: None,
+            summary: None,
+        }
+    }
+}

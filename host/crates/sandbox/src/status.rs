@@ -1,0 +1,130 @@
+//! What the outside is told about a plugin.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::limits::Limits;
+
+/// Where the newest generation of a plugin stands. The order is the order of loading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The file is there, and may still be growing.
+    Seen,
+    /// Size, kind of file, grant file and pinned digest are right.
+    Verified,
+    /// Native code is at hand.
+    Compiled,
+    /// Every import is granted and offered.
+    Linked,
+    /// The plugin accepted its configuration.
+    Configured,
+    /// `prepare` and `health` succeeded.
+    Probed,
+    /// It serves.
+    Active,
+    /// Grants are missing; the status shows the lines to add.
+    Pending,
+    /// It failed; the status shows at which stage and why.
+    Rejected,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Seen => "seen",
+            Self::Verified => "verified",
+            Self::Compiled => "compiled",
+            Self::Linked => "linked",
+            Self::Configured => "configured",
+            Self::Probed => "probed",
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Rejected => "rejected",
+        })
+    }
+}
+
+/// What a plugin is for: the interface of `chancery:plugin` that it exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Gives raw data about a subject.
+    DataProvider,
+    /// Gets finished credentials from another issuer.
+    VcIssuance,
+    /// Takes audit events away.
+    Audit,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DataProvider => "data-provider",
+            Self::VcIssuance => "vc-issuance",
+            Self::Audit => "audit",
+        })
+    }
+}
+
+/// One plugin: its newest generation, and the one that serves.
+///
+/// Where they differ, `reason` says why the newest does not serve yet.
+#[derive(Clone, Debug, Serialize)]
+pub struct PluginStatus {
+    /// The file's name without `.wasm`; what credential configurations refer to.
+    pub name: String,
+    /// What it is for; known once it is compiled.
+    pub kind: Option<Kind>,
+    /// Where the newest generation stands.
+    pub stage: Stage,
+    /// For a rejected generation: the stage that it could not reach.
+    pub failed_at: Option<Stage>,
+    /// Why it is not active, for the operator.
+    pub reason: Option<String>,
+    /// The lines to add to the grant file, where grants are missing.
+    pub missing_grants: Option<String>,
+    /// Digest of the newest component, in hex.
+    pub sha256: Option<String>,
+    /// The version it states.
+    pub version: Option<String>,
+    /// The summary it states.
+    pub summary: Option<String>,
+    /// What the operator granted, one line each.
+    pub grants: Vec<String>,
+    /// The limits in force; known once the grant file is read.
+    pub limits: Option<Limits>,
+    /// What answers calls now; absent when nothing does.
+    pub serving: Option<Serving>,
+    /// Calls since start, over all generations.
+    pub calls: Calls,
+}
+
+impl PluginStatus {
+    /// Whether calls are answered, by the newest generation or by a former one.
+    pub fn is_serving(&self) -> bool {
+        self.serving.is_some()
+    }
+}
+
+/// The generation that answers calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Serving {
+    /// Identifies component, grant file and granted files together.
+    pub generation: String,
+    /// Digest of the component, in hex.
+    pub sha256: String,
+    /// The version it states.
+    pub version: String,
+}
+
+/// How calls ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    /// With data, or with a refusal that is no failure of the plugin (not found, denied, invalid
+    /// request).
+    pub ok: u64,
+    /// With any other error.
+    pub failed: u64,
+}

@@ -1,0 +1,81 @@
+//! The compile worker as a child process. This binary is its own test harness, because it is also
+//! the worker: called with `worker`, it does what the hidden subcommand of the server does.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that prints what test runners ask for")]
+
+#[path = "it/dummy.rs"]
+mod dummy;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use chancery_sandbox::{CompileMode, PluginStatus, Sandbox, SandboxOptions, Stage, compile_worker};
+
+const TESTS: [(&str, fn()); 3] = [
+    ("a_component_is_compiled_in_a_child", compiled_in_a_child),
+    ("what_the_worker_says_is_the_reason", worker_says_why),
+    ("a_missing_worker_is_the_reason", missing_worker),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.first().is_some_and(|arg| arg == "worker") {
+        return compile_worker();
+    }
+    if args.iter().any(|arg| arg == "--list") {
+        // Runners list ignored tests apart from the others; there are none.
+        let ignored = args.iter().any(|arg| arg == "--ignored");
+        for (name, _) in TESTS.iter().filter(|_| !ignored) {
+            println!("{name}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    let selected = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(*w));
+    for (name, test) in TESTS.iter().filter(|(name, _)| selected(name)) {
+        test();
+        println!("test {name} ... ok");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Starts a sandbox over one plugin that compiles as `mode` says, and gives the plugin's status.
+fn status_after_compiling(wasm: &[u8], mode: CompileMode) -> PluginStatus {
+    let dir = tempfile::tempdir().unwrap();
+    let plugins = dir.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    std::fs::write(plugins.join("dummy.wasm"), wasm).unwrap();
+    let mut options = SandboxOptions::new(plugins, dir.path().join("cache"), [7; 32], mode);
+    options.debounce = Duration::from_millis(10);
+    options.max_instances = 4;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+    sandbox.plugins().remove(0)
+}
+
+fn worker() -> CompileMode {
+    CompileMode::Child { program: std::env::current_exe().unwrap(), args: vec!["worker".into()] }
+}
+
+fn compiled_in_a_child() {
+    let status = status_after_compiling(&dummy::data_provider(), worker());
+    // Its code was loaded and run: a dummy traps in the first function.
+    assert_eq!(status.failed_at, Some(Stage::Configured), "{status:?}");
+    assert!(status.reason.unwrap().starts_with("describe: crashed"));
+}
+
+fn worker_says_why() {
+    let mut wasm = dummy::data_provider();
+    wasm.truncate(wasm.len() / 2);
+    let status = status_after_compiling(&wasm, worker());
+    assert_eq!(status.failed_at, Some(Stage::Compiled), "{status:?}");
+    let reason = status.reason.unwrap();
+    assert!(reason.starts_with("it does not compile: "), "{reason}");
+}
+
+fn missing_worker() {
+    let mode = CompileMode::Child { program: "/nowhere/worker".into(), args: Vec::new() };
+    let status = status_after_compiling(&dummy::data_provider(), mode);
+    assert_eq!(status.failed_at, Some(Stage::Compiled), "{status:?}");
+    let reason = status.reason.unwrap();
+    assert!(reason.starts_with("the compile worker does not start"), "{reason}");
+}

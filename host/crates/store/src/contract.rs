@@ -1,0 +1,156 @@
+//! The store's contract, in domain words. Every method is one atomic operation: it happens whole,
+//! together with its audit events, or not at all. Absence is `Option`, an expected refusal is a value,
+//! everything else is `StoreError::Unavailable`. No method reads a clock: every timestamp is given.
+
+use async_trait::async_trait;
+
+use crate::records::{
+    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, IssuanceBatch,
+    IssuanceOutcome, IssuerRecord, KeyRecord, OfferRecord, Published, RedeemOffer, Redemption, StoredCredential,
+    Timestamp,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A row with this identity exists already.
+    #[error("this {0} exists already")]
+    Conflict(&'static str),
+    /// What was to be written belongs to an issuer that the store does not know.
+    #[error("the issuer is not known")]
+    UnknownIssuer,
+    /// The database could not do it now: nothing was changed, unless the connection broke while it committed;
+    /// then all of it may have been.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database was written by a newer release, or by something else.
+    #[error("the database does not fit this release: {0}")]
+    Incompatible(String),
+    /// The database's URL cannot be used; the text says how to write it.
+    #[error("the database URL cannot be used: {0}")]
+    InvalidUrl(&'static str),
+}
+
+#[async_trait]
+pub trait Issuers: Send + Sync {
+    /// Inserts the issuer or updates its url and display. Answers whether anything changed; an event is
+    /// written only then. `Conflict` when another issuer has that url.
+    async fn put_issuer(&self, issuer: &IssuerRecord, event: &AuditEvent) -> Result<bool, StoreError>;
+    async fn issuers(&self) -> Result<Vec<IssuerRecord>, StoreError>;
+}
+
+#[async_trait]
+pub trait Configurations: Send + Sync {
+    /// Publishes all drafts in one transaction, or none. A draft whose `content` equals the published version
+    /// changes nothing; else it becomes the next version and the former one is retired (versions are immutable).
+    /// The order of members counts, since it is the order in the credential. Each changed draft writes `event`
+    /// with the object set to `configuration_id@version` and the same appended to the event's id after a `/`,
+    /// so that ids stay unique; any change raises the generation. `Conflict` when two drafts have one id,
+    /// `UnknownIssuer` when the issuer is not there.
+    async fn publish_configurations(
+        &self,
+        issuer_id: &str,
+        drafts: &[ConfigurationDraft],
+        event: &AuditEvent,
+    ) -> Result<Vec<Published>, StoreError>;
+    async fn published_configurations(&self, issuer_id: &str) -> Result<Vec<ConfigurationRecord>, StoreError>;
+    /// Grows whenever any issuer, key or configuration changes: what a host compares to know that its
+    /// compiled snapshot is old.
+    async fn generation(&self) -> Result<i64, StoreError>;
+}
+
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// `Conflict` when the issuer has a key of that id.
+    async fn insert_key(&self, key: &KeyRecord, event: &AuditEvent) -> Result<(), StoreError>;
+    /// Every key of the issuer, oldest first, retired ones included (they stay published).
+    async fn keys(&self, issuer_id: &str) -> Result<Vec<KeyRecord>, StoreError>;
+}
+
+#[async_trait]
+pub trait Clients: Send + Sync {
+    /// `Conflict` when the client id is taken, by any issuer.
+    async fn insert_client(&self, client: &ClientRecord, event: &AuditEvent) -> Result<(), StoreError>;
+    async fn find_client(&self, client_id: &str) -> Result<Option<ClientRecord>, StoreError>;
+    /// Sets the bootstrap token's hash if no client exists yet, and no bootstrap token but one that expired
+    /// unused before `created_at`; `true` when it was set.
+    async fn offer_bootstrap(
+        &self,
+        token_hash: &str,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Redeems the token and inserts the client in one transaction: of many racing callers one wins. `event`
+    /// is written only then; a client id that is taken leaves the token as it was.
+    async fn redeem_bootstrap(
+        &self,
+        token_hash: &str,
+        client: &ClientRecord,
+        now: Timestamp,
+        event: &AuditEvent,
+    ) -> Result<BootstrapRedemption, StoreError>;
+    /// Remembers a one-time value (the `jti` of a client assertion) until `expires_at`; `false` when it was
+    /// seen before.
+    async fn use_once(
+        &self,
+        issuer_id: &str,
+        purpose: &str,
+        value_hash: &str,
+        expires_at: Timestamp,
+    ) -> Result<bool, StoreError>;
+}
+
+#[async_trait]
+pub trait Offers: Send + Sync {
+    /// `Conflict` when the issuer has an offer of that id or code.
+    async fn create_offer(&self, offer: &OfferRecord, event: &AuditEvent) -> Result<(), StoreError>;
+    async fn find_offer(&self, issuer_id: &str, offer_id: &str) -> Result<Option<OfferRecord>, StoreError>;
+    /// Exchanges a pre-authorized code. The code works once; a wrong transaction code costs one attempt and
+    /// the code survives until none is left. A transaction code that is missing or was not asked for costs
+    /// nothing. An offer has expired when `expires_at <= now`. `success` or `refusal` is written with it; the
+    /// store sets the offer's id as the object of both, where the code is known, and the refusal's reason.
+    async fn redeem_offer(
+        &self,
+        redeem: &RedeemOffer,
+        success: &AuditEvent,
+        refusal: &AuditEvent,
+    ) -> Result<Redemption, StoreError>;
+}
+
+#[async_trait]
+pub trait Issuances: Send + Sync {
+    /// Records each batch in full (its nonces, its credentials, its events) or refuses it; a refused batch
+    /// leaves the others alone. Of two batches that exclude each other the earlier one wins. A credential
+    /// exists only when this has returned `Recorded` for it.
+    async fn record_issuances(&self, batches: &[IssuanceBatch]) -> Result<Vec<IssuanceOutcome>, StoreError>;
+    async fn find_credential(
+        &self,
+        issuer_id: &str,
+        credential_id: &str,
+    ) -> Result<Option<StoredCredential>, StoreError>;
+}
+
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// An event without an action of its own in the store (a refusal, a sign-in).
+    async fn append_events(&self, events: &[AuditEvent]) -> Result<(), StoreError>;
+    /// Events of one issuer in the order of their rows, after the row number `after` (0 for the first): at
+    /// most `limit`, and at most [`MAX_EVENTS_PER_READ`](crate::MAX_EVENTS_PER_READ).
+    async fn events(&self, issuer_id: &str, after: i64, limit: u32) -> Result<Vec<(i64, AuditEvent)>, StoreError>;
+}
+
+#[async_trait]
+pub trait Housekeeping: Send + Sync {
+    /// Fails when the database cannot be read and written now. Costs a durable write: callers limit how often.
+    async fn check(&self) -> Result<(), StoreError>;
+    /// Deletes at most `limit` rows of each kind of transient thing that expired before `now` (used nonces,
+    /// one-time values, offers and their claims once no access token can name them). Answers how many went.
+    async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Waits for calls that are under way and closes the database; later calls are `Unavailable`.
+    async fn close(&self);
+}
+
+/// All of it: what `connect` answers. Code that needs one part takes that part's trait.
+pub trait Store:
+    Issuers + Configurations + Keys + Clients + Offers + Issuances + Outbox + Housekeeping + std::fmt::Debug
+{
+}

@@ -1,0 +1,130 @@
+//! The contract, as tests that every database passes: `contract_suite!` runs all of them on one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+pub(crate) mod administration;
+pub(crate) mod fixtures;
+pub(crate) mod housekeeping;
+pub(crate) mod issuances;
+pub(crate) mod offers;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::Store;
+
+/// Tasks that race for one thing.
+pub(crate) const RACERS: usize = 200;
+
+/// A database of one test, empty at first.
+pub(crate) trait TestDatabase: Sized {
+    async fn fresh() -> Self;
+    /// May be called again: the next store sees what the former ones wrote.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Runs `call` in that many tasks at once and answers what each answered.
+pub(crate) async fn race<T, F>(racers: usize, call: impl Fn(usize) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let start = Arc::new(tokio::sync::Barrier::new(racers));
+    let tasks: Vec<_> = (0..racers)
+        .map(|number| {
+            let (start, call) = (Arc::clone(&start), call(number));
+            tokio::spawn(async move {
+                start.wait().await;
+                call.await
+            })
+        })
+        .collect();
+    let mut answers = Vec::with_capacity(racers);
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+/// Every test of the contract, on `$database`. A test that is missing here is reported as dead code.
+macro_rules! contract_suite {
+    ($database:ty) => {
+        crate::contract_tests::run_on! { $database;
+            administration: [
+                an_issuer_is_inserted_updated_and_left_alone,
+                two_issuers_cannot_share_a_url,
+                configurations_are_versioned_and_immutable,
+                a_reordered_configuration_is_a_new_version,
+                publishing_is_all_or_nothing,
+                racing_publishers_make_gapless_versions,
+                issuers_do_not_see_each_others_configurations_and_keys,
+                a_key_id_is_taken_once_in_an_issuer,
+                what_belongs_to_an_unknown_issuer_is_refused,
+                the_generation_grows_with_every_change_and_only_then,
+                a_client_id_is_taken_once,
+                the_bootstrap_token_is_offered_once,
+                an_expired_bootstrap_token_is_replaced,
+                the_bootstrap_token_is_redeemed_once,
+                a_taken_client_id_keeps_the_bootstrap_token,
+                one_racer_redeems_the_bootstrap_token,
+                a_value_is_used_once,
+                one_racer_uses_a_value,
+            ],
+            offers: [
+                an_offer_reads_as_it_was_written,
+                an_offer_id_and_a_code_are_taken_once_in_an_issuer,
+                a_code_is_redeemed_once,
+                an_unknown_code_is_refused,
+                an_offer_expires_at_its_instant,
+                a_wrong_tx_code_costs_one_attempt,
+                a_missing_or_unexpected_tx_code_costs_nothing,
+                a_redeemed_code_says_so_before_all_else,
+                offers_of_two_issuers_are_apart,
+                one_racer_redeems_a_code,
+                racing_guesses_never_exceed_the_attempts,
+            ],
+            issuances: [
+                a_batch_is_recorded_whole,
+                many_rows_are_recorded_in_order,
+                no_batch_is_no_work,
+                a_reused_nonce_refuses_its_batch_alone,
+                a_nonce_twice_in_one_batch_is_refused,
+                of_two_batches_with_one_nonce_the_first_wins,
+                an_existing_credential_refuses_its_batch_alone,
+                the_first_used_nonce_is_named,
+                issuances_of_two_issuers_are_apart,
+                one_racer_uses_a_nonce,
+                one_racer_takes_a_credential_id,
+            ],
+            housekeeping: [
+                events_are_read_in_order_and_in_pages,
+                no_event_is_no_row,
+                a_row_number_grows_across_issuers,
+                delete_expired_takes_only_what_expired,
+                delete_expired_keeps_to_its_limit,
+                a_redeemed_offer_outlives_its_expiry_until_the_access_token_ends,
+                timestamps_keep_their_microseconds_and_their_order,
+                a_healthy_store_passes_the_check,
+                a_closed_store_is_unavailable,
+                reopening_shows_the_same,
+            ],
+        }
+    };
+}
+
+macro_rules! run_on {
+    ($database:ty; $($module:ident: [$($test:ident),* $(,)?]),* $(,)?) => {
+        $(mod $module {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    let database = <$database as crate::contract_tests::TestDatabase>::fresh().await;
+                    crate::contract_tests::$module::$test(&database).await;
+                }
+            )*
+        })*
+    };
+}
+
+pub(crate) use {contract_suite, run_on};

@@ -1,0 +1,91 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, print_json, print_line};
+use crate::app::{App, Migrate, Plugins};
+use crate::audit::Actor;
+use crate::config::Config;
+use crate::issuance::error::Error;
+use crate::issuance::issuers::DEFAULT_ISSUER;
+use crate::issuance::offers::{NewOffer, TxCodeRequest};
+
+const HELP: &str = "\
+Examples:
+  chancery offer create --configuration FarmerCredential --subject 1001
+  chancery offer create --configuration FarmerCredential --subject 1001 --tx-code --expires-in 1h
+  chancery offer create --configuration FarmerCredential --claims person.json --json";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a credential offer for a wallet.
+    #[command(after_help = HELP)]
+    Create(Create),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// Credential configuration id; may be given several times.
+    #[arg(long = "configuration", required = true)]
+    configurations: Vec<String>,
+    /// The data provider is asked for this subject when the wallet comes.
+    #[arg(long, conflicts_with = "claims", required_unless_present = "claims")]
+    subject: Option<String>,
+    /// A JSON file with the data itself.
+    #[arg(long)]
+    claims: Option<PathBuf>,
+    /// Ask the wallet's user for a transaction code. It is printed once.
+    #[arg(long)]
+    tx_code: bool,
+    /// Digits of the transaction code.
+    #[arg(long, default_value_t = 6, requires = "tx_code")]
+    tx_code_length: usize,
+    /// Shown by the wallet: where the user finds the code.
+    #[arg(long, requires = "tx_code")]
+    tx_code_description: Option<String>,
+    /// Such as `10m` or `24h`.
+    #[arg(long)]
+    expires_in: Option<String>,
+    #[arg(long, default_value = DEFAULT_ISSUER)]
+    issuer: String,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure> {
+    let Command::Create(create) = command;
+    let claims = create.claims.as_ref().map(|path| {
+        let wrong = |e: &dyn std::fmt::Display| Failure::Usage(format!("{}: {e}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+        serde_json::from_str(&text).map_err(|e| wrong(&e))
+    });
+    let app = App::open(config, Migrate::Check, Plugins::Leave).await?;
+    let issuer = app.issuers.get(&create.issuer);
+    let issuer = issuer.ok_or_else(|| Failure::Usage(format!("there is no issuer {}", create.issuer)))?;
+    let new = NewOffer {
+        credential_configuration_ids: create.configurations,
+        subject: create.subject,
+        claims: claims.transpose()?,
+        tx_code: create
+            .tx_code
+            .then_some(TxCodeRequest { length: create.tx_code_length, description: create.tx_code_description }),
+        expires_in: create.expires_in,
+    };
+    let offer = app.issuance.create_offer(&issuer, &Actor::cli(), new).await.map_err(|error| match error {
+        Error::InvalidRequest(_) => Failure::Usage(error.to_string()),
+        Error::UnknownConfiguration(_) => {
+            let known: Vec<&str> = issuer.configurations.keys().map(String::as_str).collect();
+            Failure::Usage(format!("{error}; published are: {}", known.join(", ")))
+        }
+        other => Failure::Failed(other.to_string()),
+    })?;
+    if create.json {
+        return print_json(&offer);
+    }
+    print_line(&offer.link);
+    if let Some(tx_code) = &offer.tx_code {
+        print_line(&format!("transaction code: {tx_code}  (give it to the person on another way)"));
+    }
+    print_line(&format!("good until: {}", offer.expires_at.get().to_rfc3339()));
+    Ok(())
+}

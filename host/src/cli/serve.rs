@@ -1,0 +1,122 @@
+use std::future::IntoFuture as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, eprintln_line};
+use crate::app::{App, Migrate, Plugins};
+use crate::config::Config;
+use crate::http;
+use crate::issuance::issuers::{DEFAULT_ISSUER, Issuers};
+
+/// How often the store is asked whether another process changed issuers or configurations.
+const REFRESH: Duration = Duration::from_millis(500);
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING_ROWS: u32 = 1_000;
+
+pub(super) async fn run(config: Config) -> Result<(), Failure> {
+    let app = App::open(config, Migrate::Apply, Plugins::Run).await?;
+    offer_bootstrap(&app).await?;
+    let listen = app.config.server.listen;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|e| Failure::Failed(format!("cannot listen on {listen}: {e}")))?;
+    let stop = stop_on_signal()?;
+    let background = [
+        tokio::spawn(follow_changes(Arc::clone(&app.issuers), stop.clone())),
+        tokio::spawn(housekeep(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone())),
+    ];
+    let state = app.http_state();
+    let readiness = Arc::clone(&state.readiness);
+    let address = listener.local_addr().map_or_else(|_| listen.to_string(), |a| a.to_string());
+    tracing::info!(address, issuer = app.config.server.public_url, "serving");
+
+    let stopping = stop.clone();
+    let serving = axum::serve(listener, http::router(state)).with_graceful_shutdown(async move {
+        stopping.cancelled().await;
+        readiness.start_draining();
+    });
+    let drained = tokio::select! {
+        result = serving.into_future() => result.map_err(|e| Failure::Failed(format!("serving failed: {e}"))).map(|()| true),
+        () = after(stop.clone(), app.config.server.drain_timeout) => Ok(false),
+    };
+    stop.cancel();
+    if let Some(sandbox) = &app.sandbox {
+        sandbox.shutdown().await;
+    }
+    for task in background {
+        task.abort();
+    }
+    if drained? {
+        tracing::info!("drained and stopped");
+        return Ok(());
+    }
+    Err(Failure::Failed("requests were still under way when server.drain_timeout ended".to_owned()))
+}
+
+/// The first start prints a token that registers the first service client. It is shown here and never again.
+async fn offer_bootstrap(app: &App) -> Result<(), Failure> {
+    let Some(issuer) = app.issuers.get(DEFAULT_ISSUER) else { return Ok(()) };
+    let offered = app.oauth.offer_bootstrap(&issuer).await;
+    if let Some(token) = offered.map_err(|e| Failure::Failed(format!("no bootstrap token could be made: {e}")))? {
+        eprintln_line(&format!("bootstrap token, good once and for 24 hours: {token}"));
+        eprintln_line("  it registers the first service client: POST /admin/v1/bootstrap (see README.md, Admin API)");
+    }
+    Ok(())
+}
+
+/// SIGTERM or Ctrl-C starts the drain; a second one ends the process at once.
+fn stop_on_signal() -> Result<CancellationToken, Failure> {
+    let failed = |e: std::io::Error| Failure::Failed(format!("cannot watch for signals: {e}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        for attempt in 0.. {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            if attempt > 0 {
+                std::process::exit(1);
+            }
+            tracing::info!("asked to stop: no new requests, those under way go on");
+            token.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+async fn after(stop: CancellationToken, limit: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(limit).await;
+}
+
+async fn follow_changes(issuers: Arc<Issuers>, stop: CancellationToken) {
+    while !wait(&stop, REFRESH).await {
+        if let Err(error) = issuers.refresh().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the store's changes could not be taken over");
+        }
+    }
+}
+
+async fn housekeep(
+    store: Arc<dyn chancery_store::Store>,
+    clock: Arc<dyn crate::clock::Clock>,
+    stop: CancellationToken,
+) {
+    while !wait(&stop, HOUSEKEEPING).await {
+        match store.delete_expired(clock.timestamp(), HOUSEKEEPING_ROWS).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "deleted what had expired"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "what had expired could not be deleted");
+            }
+        }
+    }
+}
+
+/// `true` when it is time to stop.
+async fn wait(stop: &CancellationToken, time: Duration) -> bool {
+    tokio::select! { () = stop.cancelled() => true, () = tokio::time::sleep(time) => false }
+}

@@ -1,0 +1,299 @@
+//! The operator's configuration file, `chancery.toml`: typed sections, unknown keys refused, everything checked
+//! before a port opens. Environment variables override it: `CHANCERY_SERVER__LISTEN` is `server.listen`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::duration;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// Names the key and where its value came from.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub data: Data,
+    pub store: Store,
+    pub keys: Keys,
+    pub plugins: Plugins,
+    pub issuance: Issuance,
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    /// What wallets reach us by: the identifier of the default issuer, and the base of every other one. No
+    /// trailing slash, no query. `http` is for this machine only.
+    pub public_url: String,
+    /// Bytes of a request body; larger ones are answered 413.
+    pub max_body: usize,
+    /// A request that takes longer is answered 503.
+    #[serde(with = "duration")]
+    pub request_timeout: Duration,
+    /// How long requests under way may go on after SIGTERM.
+    #[serde(with = "duration")]
+    pub drain_timeout: Duration,
+    /// Requests worked on at once; more are answered 503 with `Retry-After`.
+    pub max_concurrent_requests: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://localhost:8080".to_owned(),
+            max_body: 256 * 1024,
+            request_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(20),
+            max_concurrent_requests: 1024,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// Where the database, the key-encryption key and the compile cache live unless named elsewhere.
+    pub dir: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("data") }
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// `sqlite:PATH`. Default: `chancery.db` in `data.dir`.
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    /// The key-encryption key that seals private keys and personal data at rest. Made at first start where the
+    /// store is empty. Default: `kek` in `data.dir`.
+    pub kek_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plugins {
+    /// Drop `NAME.wasm` and its grant file `NAME.toml` here.
+    pub dir: PathBuf,
+    /// Sandboxes at work at once, over all plugins.
+    pub max_instances: u32,
+    /// The directory is looked at this often even where the operating system reports no change.
+    #[serde(with = "duration")]
+    pub rescan: Duration,
+}
+
+impl Default for Plugins {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("plugins"), max_instances: 128, rescan: Duration::from_secs(5) }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Issuance {
+    /// How long an offer can be taken, unless it says so itself.
+    #[serde(with = "duration")]
+    pub offer_lifetime: Duration,
+    /// The longest that an offer may ask for.
+    #[serde(with = "duration")]
+    pub max_offer_lifetime: Duration,
+    /// Wrong transaction codes until an offer's code dies.
+    pub tx_code_attempts: u32,
+    /// Access tokens are bearer tokens: at most five minutes (OpenID4VCI 1.0, security considerations).
+    #[serde(with = "duration")]
+    pub access_token_lifetime: Duration,
+    #[serde(with = "duration")]
+    pub nonce_lifetime: Duration,
+    /// How old a key proof's `iat` may be.
+    #[serde(with = "duration")]
+    pub proof_max_age: Duration,
+    /// How far ahead of ours a client's clock may be.
+    #[serde(with = "duration")]
+    pub clock_skew: Duration,
+    /// Key proofs, and so credentials, in one request.
+    pub batch_size: usize,
+}
+
+impl Default for Issuance {
+    fn default() -> Self {
+        Self {
+            offer_lifetime: Duration::from_secs(600),
+            max_offer_lifetime: Duration::from_secs(7 * 86_400),
+            tx_code_attempts: 5,
+            access_token_lifetime: Duration::from_secs(300),
+            nonce_lifetime: Duration::from_secs(300),
+            proof_max_age: Duration::from_secs(300),
+            clock_skew: Duration::from_secs(30),
+            batch_size: 16,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `text` or `json`, one line an event, on standard error.
+    pub format: LogFormat,
+    /// A `tracing` filter such as `info` or `warn,chancery=debug`.
+    pub filter: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+impl Config {
+    /// Reads `path`, then the environment; relative paths in it are taken from the file's directory.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(&text, Env::prefixed("CHANCERY_").ignore(&["config"]).split("__"), base)
+            .map_err(|e| ConfigError::Invalid(format!("{}: {e}", path.display())))
+    }
+
+    fn parse(text: &str, env: Env, base: &Path) -> Result<Self, String> {
+        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::string(text))
+            .merge(env)
+            .extract()
+            .map_err(|e| e.to_string())?;
+        config.data.dir = base.join(&config.data.dir);
+        config.plugins.dir = base.join(&config.plugins.dir);
+        config.keys.kek_file = config.keys.kek_file.map(|f| base.join(f));
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_public_url(&self.server.public_url)?;
+        let issuance = &self.issuance;
+        let at_least_one = [
+            ("server.max_body", self.server.max_body),
+            ("server.max_concurrent_requests", self.server.max_concurrent_requests),
+            ("plugins.max_instances", self.plugins.max_instances as usize),
+            ("issuance.tx_code_attempts", issuance.tx_code_attempts as usize),
+            ("issuance.batch_size", issuance.batch_size),
+        ];
+        if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
+            return Err(format!("{key} must be at least 1"));
+        }
+        if issuance.access_token_lifetime > Duration::from_secs(300) {
+            return Err("issuance.access_token_lifetime must not be over 5m: access tokens are bearer tokens".into());
+        }
+        if issuance.offer_lifetime > issuance.max_offer_lifetime {
+            return Err("issuance.offer_lifetime is longer than issuance.max_offer_lifetime".into());
+        }
+        Ok(())
+    }
+
+    pub fn store_url(&self) -> String {
+        self.store.url.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.dir.join("chancery.db").display()))
+    }
+
+    pub fn kek_file(&self) -> PathBuf {
+        self.keys.kek_file.clone().unwrap_or_else(|| self.data.dir.join("kek"))
+    }
+
+    pub fn cache_dir(&self) -> PathBuf {
+        self.data.dir.join("cache")
+    }
+}
+
+/// Issuer identifiers are compared byte for byte, so only one spelling may get in.
+fn check_public_url(text: &str) -> Result<(), String> {
+    let wrong = |why: &str| Err(format!("server.public_url {why}, but is {text:?}"));
+    let Ok(url) = Url::parse(text) else { return wrong("must be an absolute URL") };
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+        return wrong("must be https (http only for localhost)");
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return wrong("must have no query, fragment or user");
+    }
+    if text.ends_with('/') || url.as_str().trim_end_matches('/') != text {
+        return wrong(&format!("must be written {:?}", url.as_str().trim_end_matches('/')));
+    }
+    if url.path() != "/" {
+        return wrong("must have no path: further issuers live at /issuers/ID below it");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Env::prefixed("CHANCERY_NO_SUCH_PREFIX_"), Path::new("/srv"))
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = parse("").unwrap();
+        assert_eq!(config.data.dir, Path::new("/srv/data"));
+        assert_eq!(config.store_url(), "sqlite:/srv/data/chancery.db");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = parse("[server]\nlisten_on = \"0.0.0.0:1\"\n").unwrap_err();
+        assert!(error.contains("listen_on"), "{error}");
+    }
+
+    #[test]
+    fn public_urls_that_wallets_would_spell_otherwise_are_refused() {
+        for (url, part) in [
+            ("http://issuer.example", "https"),
+            ("https://issuer.example/", "must be written"),
+            ("https://ISSUER.example", "must be written"),
+            ("https://issuer.example:443", "must be written"),
+            ("https://issuer.example/a", "no path"),
+            ("https://issuer.example?x=1", "no query"),
+            ("issuer.example", "absolute"),
+        ] {
+            let error = parse(&format!("[server]\npublic_url = {url:?}\n")).unwrap_err();
+            assert!(error.contains(part), "{url}: {error}");
+        }
+        parse("[server]\npublic_url = \"https://issuer.example\"\n").unwrap();
+    }
+
+    #[test]
+    fn zero_limits_and_long_tokens_are_refused() {
+        assert!(parse("[issuance]\nbatch_size = 0\n").unwrap_err().contains("issuance.batch_size"));
+        assert!(parse("[issuance]\naccess_token_lifetime = \"1h\"\n").unwrap_err().contains("5m"));
+        assert!(parse("[issuance]\nnonce_lifetime = \"soon\"\n").unwrap_err().contains("soon"));
+    }
+}

@@ -1,0 +1,77 @@
+//! The credential endpoint (OpenID4VCI 1.0, 8). A wallet with an access token from its offer may call.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::AppState;
+use super::error::ApiError;
+use super::extract::{CredentialJson, RequestId};
+use super::issuer::CurrentIssuer;
+use crate::audit::Actor;
+use crate::issuance::credential::{CredentialRequest, Selector, WalletGrant};
+use crate::issuance::error::Error;
+
+/// 8.2; members that are not known are ignored, as the specification demands.
+#[derive(Debug, Deserialize)]
+pub(super) struct Body {
+    credential_configuration_id: Option<String>,
+    credential_identifier: Option<String>,
+    proofs: Option<Map<String, Value>>,
+    /// Draft 13's spelling, refused with a hint.
+    proof: Option<Value>,
+    credential_response_encryption: Option<Value>,
+}
+
+pub(super) async fn credential(
+    State(state): State<AppState>,
+    CurrentIssuer(issuer): CurrentIssuer,
+    RequestId(request_id): RequestId,
+    Extension(grant): Extension<WalletGrant>,
+    CredentialJson(body): CredentialJson<Body>,
+) -> Result<Response, ApiError> {
+    let request = parse(body).map_err(ApiError::credential)?;
+    let actor = Actor::new("wallet", Some(&request_id));
+    let credentials =
+        state.issuance.issue_credentials(&issuer, &actor, &grant, request).await.map_err(ApiError::credential)?;
+    let credentials: Vec<Value> = credentials.into_iter().map(|credential| json!({"credential": credential})).collect();
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({"credentials": credentials}))).into_response())
+}
+
+fn parse(body: Body) -> Result<CredentialRequest, Error> {
+    let invalid = |text: &str| Err(Error::InvalidRequest(text.to_owned()));
+    if body.credential_response_encryption.is_some() {
+        return invalid("encrypted responses are not offered in the metadata");
+    }
+    if body.proof.is_some() {
+        return invalid("send proofs (OpenID4VCI 1.0), not proof");
+    }
+    let selector = match (body.credential_configuration_id, body.credential_identifier) {
+        (Some(id), None) => Selector::Configuration(id),
+        (None, Some(id)) => Selector::Identifier(id),
+        _ => return invalid("name exactly one of credential_configuration_id and credential_identifier"),
+    };
+    Ok(CredentialRequest { selector, proofs: body.proofs.map(jwt_proofs).transpose()? })
+}
+
+/// `proofs` holds exactly one proof type, which holds at least one proof.
+fn jwt_proofs(mut proofs: Map<String, Value>) -> Result<Vec<String>, Error> {
+    let invalid = |text: &str| Error::InvalidProof(text.to_owned());
+    if proofs.len() != 1 {
+        return Err(invalid("proofs must have exactly one member: the proof type"));
+    }
+    let Some(Value::Array(list)) = proofs.remove("jwt") else {
+        return Err(invalid("proofs must be {jwt: [...]}: no other proof type is taken here"));
+    };
+    if list.is_empty() {
+        return Err(invalid("proofs.jwt must hold at least one key proof"));
+    }
+    let text = |proof| match proof {
+        Value::String(text) => Ok(text),
+        _ => Err(invalid("each of proofs.jwt must be a string")),
+    };
+    list.into_iter().map(text).collect()
+}

@@ -1,0 +1,104 @@
+//! Every route there is, with who may call it. The access column is what is enforced, not a comment on it: a
+//! route with a scope cannot be reached without one. `tests/it/access.rs` walks this table.
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use super::{AppState, admin, authn, credential, health, issuer, layers, metadata, nonce, offers, token};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; nothing secret in it.
+    Public,
+    /// Anybody, and the handler checks what the protocol demands (a code, a client assertion, a one-time token).
+    Protocol,
+    /// A wallet's access token.
+    Wallet,
+    /// A service client's access token with this scope, of the issuer in the path.
+    Scope(&'static str),
+}
+
+/// Where a route is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mount {
+    /// Once for the host.
+    Host,
+    /// Below each issuer's URL: at the root for the default one, at `/issuers/{issuer}` for the others.
+    Issuer,
+    /// RFC 8615 and RFC 8414, 3.1: `/.well-known/NAME` goes between host and path; many clients append it
+    /// instead, so both are served.
+    WellKnown,
+}
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub mount: Mount,
+    pub access: Access,
+    handler: MethodRouter<AppState>,
+}
+
+#[rustfmt::skip]
+pub fn table() -> Vec<Route> {
+    use Access::{Protocol, Public, Scope, Wallet};
+    use Mount::{Host, Issuer, WellKnown};
+    vec![
+        // Operation
+        route("GET",  "/healthz",                                 Host,      Public,   get(health::live)),
+        route("GET",  "/readyz",                                  Host,      Public,   get(health::ready)),
+        // Metadata and keys
+        route("GET",  "/.well-known/openid-credential-issuer",    WellKnown, Public,   get(metadata::credential_issuer)),
+        route("GET",  "/.well-known/oauth-authorization-server",  WellKnown, Public,   get(metadata::authorization_server)),
+        route("GET",  "/.well-known/jwt-vc-issuer",               WellKnown, Public,   get(metadata::jwt_vc_issuer)),
+        route("GET",  "/.well-known/jwks.json",                   Issuer,    Public,   get(metadata::jwks)),
+        route("GET",  "/.well-known/did.json",                    Host,      Public,   get(metadata::did)),
+        route("GET",  "/issuers/{issuer}/did.json",               Host,      Public,   get(metadata::did)),
+        // OpenID4VCI 1.0
+        route("GET",  "/openid4vci/offers/{offer}",               Issuer,    Protocol, get(offers::by_reference)),
+        route("POST", "/oauth/token",                             Issuer,    Protocol, post(token::token)),
+        route("POST", "/openid4vci/nonce",                        Issuer,    Protocol, post(nonce::nonce)),
+        route("POST", "/openid4vci/credential",                   Issuer,    Wallet,   post(credential::credential)),
+        // Administration
+        route("POST", "/admin/v1/bootstrap",                      Issuer,    Protocol, post(admin::bootstrap)),
+        route("POST", "/admin/v1/clients",                        Issuer,    Scope("clients:create"), post(admin::create_client)),
+        route("POST", "/admin/v1/offers",                         Issuer,    Scope("offers:create"),  post(admin::create_offer)),
+        route("GET",  "/admin/v1/plugins",                        Issuer,    Scope("plugins:read"),   get(admin::plugins)),
+    ]
+}
+
+fn route(
+    method: &'static str,
+    path: &'static str,
+    mount: Mount,
+    access: Access,
+    handler: MethodRouter<AppState>,
+) -> Route {
+    Route { method, path, mount, access, handler }
+}
+
+impl Route {
+    /// The paths it answers at; `{issuer}` stands for an issuer that is not the default one.
+    pub fn paths(&self) -> Vec<String> {
+        match self.mount {
+            Mount::Host => vec![self.path.to_owned()],
+            Mount::Issuer => vec![self.path.to_owned(), format!("/issuers/{{issuer}}{}", self.path)],
+            Mount::WellKnown => vec![
+                self.path.to_owned(),
+                format!("{}/issuers/{{issuer}}", self.path),
+                format!("/issuers/{{issuer}}{}", self.path),
+            ],
+        }
+    }
+}
+
+pub fn router(state: AppState) -> Router {
+    let mut router = Router::new();
+    for route in table() {
+        let handler = authn::guard(route.handler.clone(), route.access, &state).fallback(issuer::method_not_allowed);
+        for path in route.paths() {
+            router = router.route(&path, layers::cors(handler.clone(), &route));
+        }
+    }
+    layers::wrap(router.fallback(issuer::not_found), &state).with_state(state)
+}

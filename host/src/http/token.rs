@@ -1,0 +1,32 @@
+//! The token endpoint (RFC 6749, 3.2; OpenID4VCI 1.0, 6). Wallets come with a code, service clients with a client
+//! assertion.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::AppState;
+use super::error::ApiError;
+use super::extract::{OAuthForm, RequestId};
+use super::issuer::CurrentIssuer;
+use crate::oauth::token::TokenRequest;
+
+pub(super) async fn token(
+    State(state): State<AppState>,
+    CurrentIssuer(issuer): CurrentIssuer,
+    RequestId(request_id): RequestId,
+    mut form: OAuthForm,
+) -> Result<Response, ApiError> {
+    let request = TokenRequest {
+        grant_type: form.take("grant_type"),
+        pre_authorized_code: form.take("pre-authorized_code"),
+        tx_code: form.take("tx_code"),
+        authorization_details: form.take("authorization_details"),
+        client_assertion_type: form.take("client_assertion_type"),
+        client_assertion: form.take("client_assertion"),
+        scope: form.take("scope"),
+    };
+    let response = state.oauth.token(&issuer, Some(&request_id), request).await.map_err(ApiError::token)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
+}

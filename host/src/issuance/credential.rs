@@ -1,0 +1,315 @@
+//! Issuing to a wallet: check the key proofs, get the data once, make and sign a credential for each key, record
+//! all of it, and only then answer.
+
+use chancery_credential::sd_jwt::{SaltError, SdJwtHeader, SdJwtVc};
+use chancery_credential::template::Variables;
+use chancery_keys::{SealContext, Signer, did};
+use chancery_sandbox::FetchRequest;
+use chancery_store::{AuditEvent, IssuanceBatch, IssuanceOutcome, OfferRecord, StoredCredential, Timestamp, UsedNonce};
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::Issuance;
+use super::configuration::{CredentialConfiguration, Keep};
+use super::error::Error;
+use super::issuers::Issuer;
+use super::proof::{HolderKey, ProofPolicy, check_proofs};
+use super::subject::OfferSubject;
+use crate::audit::Actor;
+
+/// What an access token allows.
+#[derive(Debug, Clone)]
+pub struct WalletGrant {
+    pub offer_id: String,
+    /// Set where the token answered `authorization_details`: then a wallet asks by `credential_identifier`.
+    pub credential_identifiers: Option<Vec<String>>,
+}
+
+/// A credential request (OpenID4VCI 1.0, 8.2) after parsing.
+#[derive(Debug)]
+pub struct CredentialRequest {
+    pub selector: Selector,
+    /// `None`: the request had no `proofs`.
+    pub proofs: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub enum Selector {
+    Configuration(String),
+    Identifier(String),
+}
+
+/// The data of one subject, and which plugin gave it.
+struct Data {
+    claims: Value,
+    plugin_digest: Option<String>,
+}
+
+/// One credential, signed but not yet recorded.
+struct Signed {
+    text: String,
+    record: StoredCredential,
+    event: AuditEvent,
+}
+
+impl Issuance {
+    /// Answers the credentials, one for each proof, in their order.
+    pub async fn issue_credentials(
+        &self,
+        issuer: &Issuer,
+        actor: &Actor,
+        grant: &WalletGrant,
+        request: CredentialRequest,
+    ) -> Result<Vec<String>, Error> {
+        let result = self.try_issue(issuer, actor, grant, request).await;
+        if let Err(error) = &result {
+            let now = self.clock.timestamp();
+            let event = actor.was_refused(&issuer.id, "credential.issue", &grant.offer_id, now, error.code());
+            self.note_refusal(event).await;
+        }
+        result
+    }
+
+    async fn try_issue(
+        &self,
+        issuer: &Issuer,
+        actor: &Actor,
+        grant: &WalletGrant,
+        request: CredentialRequest,
+    ) -> Result<Vec<String>, Error> {
+        let offer = self.store.find_offer(&issuer.id, &grant.offer_id).await?;
+        let offer = offer.ok_or_else(|| Error::Denied("the offer of this access token is gone".to_owned()))?;
+        let configuration = select(issuer, grant, &offer, &request.selector)?;
+        let now = self.clock.now();
+        let (keys, nonces) = self.holders(issuer, configuration, request.proofs.as_deref(), now)?;
+        let data = self.data(issuer, actor, configuration, &offer).await?;
+
+        let signer = issuer.signer(configuration.algorithm)?;
+        let mut signed = Vec::with_capacity(keys.len());
+        for key in &keys {
+            let draft = self.draft(issuer, configuration, &data, key.as_ref(), now)?;
+            signed.push(self.sign(issuer, actor, configuration, &offer, &data, draft, signer.as_ref(), now).await?);
+        }
+        self.record(issuer, nonces, signed).await
+    }
+
+    /// The keys to bind to: one credential each, or a single unbound one.
+    fn holders(
+        &self,
+        issuer: &Issuer,
+        configuration: &CredentialConfiguration,
+        proofs: Option<&[String]>,
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<Option<HolderKey>>, Vec<UsedNonce>), Error> {
+        if !configuration.document.holder_binding.required {
+            if proofs.is_some() {
+                return Err(Error::InvalidRequest("this credential is not bound to a key: send no proofs".to_owned()));
+            }
+            return Ok((vec![None], Vec::new()));
+        }
+        let policy = ProofPolicy {
+            max_age: self.limits.proof_max_age,
+            clock_skew: self.limits.clock_skew,
+            nonce_lifetime: self.limits.nonce_lifetime,
+            batch_size: self.limits.batch_size,
+        };
+        let (keys, nonces) = check_proofs(issuer, configuration, proofs.unwrap_or_default(), &policy, now)?;
+        Ok((keys.into_iter().map(Some).collect(), nonces))
+    }
+
+    /// From the offer, or from the data provider: asked once, however many credentials are made of it.
+    async fn data(
+        &self,
+        issuer: &Issuer,
+        actor: &Actor,
+        configuration: &CredentialConfiguration,
+        offer: &OfferRecord,
+    ) -> Result<Data, Error> {
+        let subject = match OfferSubject::open(&self.keyring, &issuer.id, &offer.offer_id, &offer.sealed_subject)? {
+            OfferSubject::Claims(claims) => return Ok(Data { claims: Value::Object(claims), plugin_digest: None }),
+            OfferSubject::Subject(subject) => subject,
+        };
+        let (Some(plugin), Some(sandbox)) = (&configuration.document.plugin, &self.sandbox) else {
+            return Err(Error::broken(
+                "the data source could not answer",
+                format!("{} has no data provider to ask for a subject", configuration.id),
+            ));
+        };
+        let request = FetchRequest {
+            request_id: actor.request_id.clone().unwrap_or_default(),
+            issuer_id: issuer.id.clone(),
+            configuration_id: configuration.id.clone(),
+            format: configuration.format().as_str().to_owned(),
+            subject_id: subject,
+            subject_claims: json!({}),
+            requested_claims: Vec::new(),
+            locales: Vec::new(),
+            settings: Value::Object(plugin.settings.clone()),
+            context: json!({}),
+        };
+        let fetched = sandbox.fetch(&plugin.name, request).await?;
+        Ok(Data { claims: Value::Object(fetched.claims), plugin_digest: Some(fetched.plugin_sha256) })
+    }
+
+    /// Fills the template for one holder and adds the host's own claims.
+    fn draft(
+        &self,
+        issuer: &Issuer,
+        configuration: &CredentialConfiguration,
+        data: &Data,
+        key: Option<&HolderKey>,
+        now: DateTime<Utc>,
+    ) -> Result<Draft, Error> {
+        // Whole seconds: finer ones would tell credentials of one batch apart.
+        let valid_from = now.trunc_subsecs(0);
+        let valid_until = configuration.validity.map(|validity| valid_from + validity);
+        let id = format!("{}/credentials/{}", issuer.url, Uuid::new_v4());
+        let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let variables = Variables {
+            data: data.claims.clone(),
+            issuer: json!({"id": issuer.url, "did": issuer.did, "display": issuer.display}),
+            holder: key.map_or_else(|| json!({}), holder_variables),
+            credential: json!({"id": id, "valid_from": text(valid_from), "valid_until": valid_until.map(text)}),
+            status: Value::Null,
+            request: json!({"configuration_id": configuration.id}),
+            localized: Value::Object(Map::new()),
+        };
+        let mut claims = configuration.render(&variables).map_err(|problem| {
+            // The problem may quote data: it is for the operator's log only.
+            Error::broken("the credential could not be made from the data", problem)
+        })?;
+        claims.insert("iss".to_owned(), json!(issuer.url));
+        claims.insert("iat".to_owned(), json!(valid_from.timestamp()));
+        if let Some(valid_until) = valid_until {
+            claims.insert("exp".to_owned(), json!(valid_until.timestamp()));
+        }
+        claims.insert("vct".to_owned(), json!(configuration.document.vct));
+        if let Some(key) = key {
+            claims.insert("cnf".to_owned(), json!({"jwk": key.public_key.to_jwk()}));
+        }
+        Ok(Draft { id, claims, valid_from, valid_until })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, all of them different things")]
+    async fn sign(
+        &self,
+        issuer: &Issuer,
+        actor: &Actor,
+        configuration: &CredentialConfiguration,
+        offer: &OfferRecord,
+        data: &Data,
+        draft: Draft,
+        signer: &dyn Signer,
+        now: DateTime<Utc>,
+    ) -> Result<Signed, Error> {
+        let failed = |cause: String| Error::broken("the credential could not be signed", cause);
+        let header = SdJwtHeader {
+            alg: signer.algorithm().as_str(),
+            typ: configuration.format().as_str(),
+            kid: Some(signer.key_id()),
+            x5c: None,
+        };
+        let mut salts = |salt: &mut [u8]| self.entropy.fill(salt).map_err(|_| SaltError);
+        let prepared = SdJwtVc::prepare(draft.claims, &configuration.disclosable, &header, &mut salts)
+            .map_err(|e| failed(e.to_string()))?;
+        let signature = signer.sign(prepared.signing_input()).await.map_err(|e| failed(e.to_string()))?;
+        let text = prepared.finish(&signature);
+
+        let now = Timestamp::new(now);
+        let mut event = actor.did(&issuer.id, "credential.issue", &draft.id, now);
+        event.plugin_digest.clone_from(&data.plugin_digest);
+        event.detail = json!({
+            "configuration": configuration.id,
+            "version": configuration.version,
+            "format": configuration.format().as_str(),
+            "key": signer.key_id(),
+            "offer": offer.offer_id,
+        });
+        let record = StoredCredential {
+            credential: self.sealed_copy(issuer, configuration, &draft.id, &text)?,
+            credential_id: draft.id,
+            issuer_id: issuer.id.clone(),
+            configuration_id: configuration.id.clone(),
+            configuration_version: configuration.version,
+            credential_type: configuration.document.vct.clone(),
+            offer_id: Some(offer.offer_id.clone()),
+            issue_date: Timestamp::new(draft.valid_from),
+            expiration_date: draft.valid_until.map(Timestamp::new),
+            created_time: now,
+            updated_time: now,
+        };
+        Ok(Signed { text, record, event })
+    }
+
+    fn sealed_copy(
+        &self,
+        issuer: &Issuer,
+        configuration: &CredentialConfiguration,
+        id: &str,
+        text: &str,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        if configuration.document.keep == Keep::Record {
+            return Ok(None);
+        }
+        let context = SealContext { issuer: &issuer.id, table: "issued_credentials", column: "credential", row: id };
+        let sealed = self.keyring.seal(&context, text.as_bytes(), self.entropy.as_ref());
+        sealed.map(Some).map_err(|e| Error::broken("the credential could not be stored", e))
+    }
+
+    async fn record(&self, issuer: &Issuer, nonces: Vec<UsedNonce>, signed: Vec<Signed>) -> Result<Vec<String>, Error> {
+        let (mut texts, mut credentials, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        for Signed { text, record, event } in signed {
+            texts.push(text);
+            credentials.push(record);
+            events.push(event);
+        }
+        let batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, credentials, events };
+        let outcomes = self.store.record_issuances(&[batch]).await?;
+        match outcomes.into_iter().next() {
+            Some(IssuanceOutcome::Recorded) => Ok(texts),
+            Some(IssuanceOutcome::NonceReused { .. }) => Err(Error::InvalidNonce(
+                "the key proof's nonce was used before: get a new one from the nonce endpoint".to_owned(),
+            )),
+            Some(IssuanceOutcome::CredentialExists { credential_id }) => Err(Error::Conflict(credential_id)),
+            None => Err(Error::broken("the issuance was not recorded", "the store gave no outcome")),
+        }
+    }
+}
+
+struct Draft {
+    id: String,
+    claims: Map<String, Value>,
+    valid_from: DateTime<Utc>,
+    valid_until: Option<DateTime<Utc>>,
+}
+
+/// OpenID4VCI 1.0, 8.2: by identifier where the token answer had identifiers, else by configuration id.
+fn select<'a>(
+    issuer: &'a Issuer,
+    grant: &WalletGrant,
+    offer: &OfferRecord,
+    selector: &Selector,
+) -> Result<&'a CredentialConfiguration, Error> {
+    let id = match (selector, &grant.credential_identifiers) {
+        (Selector::Identifier(id), Some(allowed)) if allowed.contains(id) => id,
+        (Selector::Identifier(id), _) => return Err(Error::UnknownCredentialIdentifier(id.clone())),
+        (Selector::Configuration(_), Some(_)) => {
+            return Err(Error::InvalidRequest(
+                "the token answer had credential_identifiers: ask by credential_identifier".to_owned(),
+            ));
+        }
+        (Selector::Configuration(id), None) => id,
+    };
+    let configuration = issuer.configuration(id)?;
+    if !offer.configuration_ids.contains(id) {
+        return Err(Error::ConfigurationNotGranted(id.clone()));
+    }
+    Ok(configuration)
+}
+
+fn holder_variables(key: &HolderKey) -> Value {
+    // The same key gives the same did:jwk, whatever order its members came in.
+    let did = key.did.clone().unwrap_or_else(|| did::did_jwk(&key.public_key));
+    json!({"id": did, "jwk": key.public_key.to_jwk()})
+}

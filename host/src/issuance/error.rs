@@ -1,0 +1,94 @@
+//! What can go wrong when issuing, in the protocol's words and without HTTP. The public text is what a wallet or
+//! an operator may read; the private cause is logged once, at the edge.
+
+use std::time::Duration;
+
+use chancery_sandbox::CallError;
+use chancery_store::StoreError;
+
+/// A cause that only the log sees.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong.
+    #[error("{0}")]
+    InvalidRequest(String),
+    #[error("there is no credential configuration {0}")]
+    UnknownConfiguration(String),
+    #[error("the access token does not allow the credential identifier {0}")]
+    UnknownCredentialIdentifier(String),
+    #[error("the access token does not allow the credential configuration {0}")]
+    ConfigurationNotGranted(String),
+    /// A key proof is missing or wrong.
+    #[error("{0}")]
+    InvalidProof(String),
+    /// The proof's nonce is unknown, old or used.
+    #[error("{0}")]
+    InvalidNonce(String),
+    /// The data source knows no such subject, or refuses it: final.
+    #[error("{0}")]
+    Denied(String),
+    /// Try again later.
+    #[error("{public}")]
+    Unavailable { public: String, retry_after: Option<u32>, cause: Option<Cause> },
+    /// Set up wrongly: an operator must act.
+    #[error("{public}")]
+    Broken { public: String, cause: Cause },
+    #[error("{0} exists already")]
+    Conflict(String),
+}
+
+impl Error {
+    pub fn broken(public: &str, cause: impl Into<Cause>) -> Self {
+        Self::Broken { public: public.to_owned(), cause: cause.into() }
+    }
+
+    /// Stable code for audit events.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidRequest(_) => "invalid-request",
+            Self::UnknownConfiguration(_) => "unknown-configuration",
+            Self::UnknownCredentialIdentifier(_) => "unknown-credential-identifier",
+            Self::ConfigurationNotGranted(_) => "configuration-not-granted",
+            Self::InvalidProof(_) => "invalid-proof",
+            Self::InvalidNonce(_) => "invalid-nonce",
+            Self::Denied(_) => "denied",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Broken { .. } => "broken",
+            Self::Conflict(_) => "conflict",
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(what) => Self::Conflict(what.to_owned()),
+            other => Self::Unavailable {
+                public: "the issuer cannot record anything at the moment".to_owned(),
+                retry_after: Some(1),
+                cause: Some(Box::new(other)),
+            },
+        }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::NotFound(message) | CallError::Denied(message) => Self::Denied(message.public),
+            CallError::InvalidRequest(message) => Self::InvalidRequest(message.public),
+            CallError::Unavailable { retry_after, .. } => unavailable(retry_after, error),
+            CallError::Busy { retry_after, .. } => unavailable(Some(retry_after), error),
+            CallError::NotActive { .. } | CallError::Unknown { .. } => unavailable(None, error),
+            other => Self::Broken { public: other.public().to_owned(), cause: Box::new(other) },
+        }
+    }
+}
+
+fn unavailable(retry_after: Option<Duration>, error: CallError) -> Error {
+    // Whole seconds, rounded up: what Retry-After can say.
+    let seconds = retry_after.map(|after| u32::try_from(after.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1));
+    Error::Unavailable { public: error.public().to_owned(), retry_after: seconds, cause: Some(Box::new(error)) }
+}

@@ -1,0 +1,211 @@
+//! What the store says about issuers, compiled: identity, keys, published configurations. Requests read one
+//! immutable snapshot; a change in the store (by this host or another process) replaces it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chancery_keys::{Algorithm, Keyring, MacKey, PublicKey, SealContext, Signer, SoftwareKey};
+use chancery_store::{ConfigurationRecord, IssuerRecord, KeyRecord, KeyState, Store};
+use serde_json::Value;
+
+use super::configuration::{CredentialConfiguration, Document};
+use super::error::Error;
+
+/// The issuer at the root of the public URL.
+pub const DEFAULT_ISSUER: &str = "default";
+
+pub const CREDENTIAL_KEY: &str = "credential";
+pub const ACCESS_TOKEN_KEY: &str = "access-token";
+
+#[derive(Debug)]
+pub struct Issuer {
+    pub id: String,
+    /// The credential issuer identifier; also the authorization server's issuer.
+    pub url: String,
+    pub display: Value,
+    pub did: String,
+    pub configurations: BTreeMap<String, Arc<CredentialConfiguration>>,
+    /// Published configurations that this release cannot use, with the reason.
+    pub broken: BTreeMap<String, String>,
+    /// Credential keys, oldest first; retired ones stay published.
+    pub keys: Vec<IssuerKey>,
+    pub access_token_key: Arc<dyn Signer>,
+    pub macs: Macs,
+}
+
+#[derive(Debug)]
+pub struct IssuerKey {
+    pub signer: Arc<dyn Signer>,
+    pub state: KeyState,
+}
+
+/// Keyed hashes, one key a purpose.
+#[derive(Debug)]
+pub struct Macs {
+    pub nonce: MacKey,
+    pub offer_code: MacKey,
+    pub tx_code: MacKey,
+    pub subject: MacKey,
+    pub one_time: MacKey,
+}
+
+impl Issuer {
+    pub fn configuration(&self, id: &str) -> Result<&Arc<CredentialConfiguration>, Error> {
+        if let Some(reason) = self.broken.get(id) {
+            return Err(Error::broken("this credential configuration cannot be issued", reason.clone()));
+        }
+        self.configurations.get(id).ok_or_else(|| Error::UnknownConfiguration(id.to_owned()))
+    }
+
+    /// The newest active credential key of that algorithm.
+    pub fn signer(&self, algorithm: Algorithm) -> Result<&Arc<dyn Signer>, Error> {
+        self.keys
+            .iter()
+            .rev()
+            .find(|key| key.state == KeyState::Active && key.signer.public_key().algorithm() == algorithm)
+            .map(|key| &key.signer)
+            .ok_or_else(|| {
+                Error::broken("the issuer has no key to sign with", format!("no active {} key", algorithm))
+            })
+    }
+
+    pub fn published_keys(&self) -> Vec<(String, PublicKey)> {
+        self.keys
+            .iter()
+            .filter(|key| key.state != KeyState::Revoked)
+            .map(|key| (key.signer.key_id().to_owned(), key.signer.public_key().clone()))
+            .collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Snapshot {
+    generation: i64,
+    issuers: BTreeMap<String, Arc<Issuer>>,
+}
+
+/// The registry of issuers.
+#[derive(Debug)]
+pub struct Issuers {
+    store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
+    snapshot: ArcSwap<Snapshot>,
+    /// One reload at a time; the others wait and find it done.
+    reloading: tokio::sync::Mutex<()>,
+}
+
+impl Issuers {
+    pub async fn load(store: Arc<dyn Store>, keyring: Arc<Keyring>) -> Result<Self, Error> {
+        let issuers = Self {
+            store,
+            keyring,
+            snapshot: ArcSwap::from_pointee(Snapshot { generation: -1, issuers: BTreeMap::new() }),
+            reloading: tokio::sync::Mutex::new(()),
+        };
+        issuers.refresh().await?;
+        Ok(issuers)
+    }
+
+    pub fn get(&self, id: &str) -> Option<Arc<Issuer>> {
+        self.snapshot.load().issuers.get(id).cloned()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Issuer>> {
+        self.snapshot.load().issuers.values().cloned().collect()
+    }
+
+    /// Takes over what the store holds now, if that changed.
+    pub async fn refresh(&self) -> Result<(), Error> {
+        let _one = self.reloading.lock().await;
+        // Read before the rest: a change in between is then seen as one more change, never missed.
+        let generation = self.store.generation().await?;
+        if self.snapshot.load().generation == generation {
+            return Ok(());
+        }
+        let mut issuers = BTreeMap::new();
+        for record in self.store.issuers().await? {
+            let keys = self.store.keys(&record.issuer_id).await?;
+            let configurations = self.store.published_configurations(&record.issuer_id).await?;
+            let issuer = self.compile(record, keys, configurations)?;
+            issuers.insert(issuer.id.clone(), Arc::new(issuer));
+        }
+        self.snapshot.store(Arc::new(Snapshot { generation, issuers }));
+        Ok(())
+    }
+
+    fn compile(
+        &self,
+        record: IssuerRecord,
+        keys: Vec<KeyRecord>,
+        configurations: Vec<ConfigurationRecord>,
+    ) -> Result<Issuer, Error> {
+        let (mut credential_keys, mut access_token_key) = (Vec::new(), None);
+        for key in keys {
+            let signer = self.open(&key)?;
+            if key.purpose == ACCESS_TOKEN_KEY {
+                access_token_key = (key.state == KeyState::Active).then_some(signer).or(access_token_key);
+            } else {
+                credential_keys.push(IssuerKey { signer, state: key.state });
+            }
+        }
+        let (mut compiled, mut broken) = (BTreeMap::new(), BTreeMap::new());
+        for ConfigurationRecord { configuration_id, version, content, .. } in configurations {
+            let document = serde_json::from_value::<Document>(content).map_err(|e| e.to_string());
+            match document.and_then(|d| {
+                CredentialConfiguration::compile(&configuration_id, version, d).map_err(|e| e.to_string())
+            }) {
+                Ok(configuration) => {
+                    compiled.insert(configuration_id, Arc::new(configuration));
+                }
+                Err(reason) => {
+                    tracing::error!(issuer = record.issuer_id, configuration_id, reason, "configuration is unusable");
+                    broken.insert(configuration_id, reason);
+                }
+            }
+        }
+        let mac = |purpose| {
+            let derived = self.keyring.derive(&record.issuer_id, purpose);
+            derived.map_err(|e| Error::broken("the issuer's keys cannot be derived", e))
+        };
+        Ok(Issuer {
+            did: chancery_keys::did::did_web_from_url(&record.url)
+                .map_err(|e| Error::broken("the issuer's URL has no did:web form", e))?,
+            configurations: compiled,
+            broken,
+            keys: credential_keys,
+            access_token_key: access_token_key.ok_or_else(|| {
+                Error::broken("the issuer has no access token key", format!("issuer {}", record.issuer_id))
+            })?,
+            macs: Macs {
+                nonce: mac("c_nonce")?,
+                offer_code: mac("pre-authorized_code")?,
+                tx_code: mac("tx_code")?,
+                subject: mac("subject")?,
+                one_time: mac("one-time")?,
+            },
+            id: record.issuer_id,
+            url: record.url,
+            display: record.display,
+        })
+    }
+
+    fn open(&self, key: &KeyRecord) -> Result<Arc<dyn Signer>, Error> {
+        let context = key_context(&key.issuer_id, &key.key_id);
+        let unusable = |cause| Error::broken("a signing key cannot be opened", cause);
+        let pkcs8 = self
+            .keyring
+            .open(&context, &key.sealed_private_key)
+            .map_err(|e| unusable(format!("key {} of issuer {}: {e}", key.key_id, key.issuer_id)))?;
+        let algorithm = Algorithm::from_name(&key.algorithm)
+            .ok_or_else(|| unusable(format!("key {} has the unknown algorithm {}", key.key_id, key.algorithm)))?;
+        let key = SoftwareKey::from_pkcs8(algorithm, &pkcs8)
+            .map_err(|e| unusable(format!("key {}: {e}", key.key_id)))?
+            .with_key_id(&key.key_id);
+        Ok(Arc::new(key))
+    }
+}
+
+pub fn key_context<'a>(issuer: &'a str, key_id: &'a str) -> SealContext<'a> {
+    SealContext { issuer, table: "signing_keys", column: "sealed_private_key", row: key_id }
+}

@@ -1,0 +1,74 @@
+//! The use cases: one method each, no HTTP, SQL or wasm in it. `Issuance` is what every surface (wallet
+//! protocol, admin API, command line) calls.
+
+pub mod configuration;
+pub mod credential;
+pub mod error;
+pub mod issuers;
+pub mod nonce;
+pub mod offers;
+pub mod proof;
+pub mod publish;
+pub mod subject;
+
+use std::sync::Arc;
+
+use chancery_keys::{Entropy, EntropyError, Keyring};
+use chancery_sandbox::Sandbox;
+use chancery_store::{AuditEvent, Store};
+
+use crate::clock::Clock;
+use crate::config;
+use error::Error;
+use issuers::Issuer;
+
+pub struct Issuance {
+    store: Arc<dyn Store>,
+    /// `None` where nothing is issued (commands that only write configurations or offers).
+    sandbox: Option<Sandbox>,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    limits: config::Issuance,
+}
+
+impl std::fmt::Debug for Issuance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issuance").field("store", &self.store).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Issuance {
+    pub fn new(
+        store: Arc<dyn Store>,
+        sandbox: Option<Sandbox>,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        limits: config::Issuance,
+    ) -> Self {
+        Self { store, sandbox, keyring, clock, entropy, limits }
+    }
+
+    pub fn limits(&self) -> &config::Issuance {
+        &self.limits
+    }
+
+    /// A fresh c_nonce (OpenID4VCI 1.0, 7.2).
+    pub fn make_nonce(&self, issuer: &Issuer) -> Result<String, Error> {
+        Ok(nonce::make(&issuer.macs.nonce, self.clock.now(), self.entropy.as_ref())?)
+    }
+
+    /// Writes the event of something that was refused. The refusal stands even where this fails.
+    async fn note_refusal(&self, event: AuditEvent) {
+        if let Err(error) = self.store.append_events(&[event]).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "an audit event of a refusal could not be written");
+        }
+    }
+}
+
+impl From<EntropyError> for Error {
+    fn from(error: EntropyError) -> Self {
+        Self::broken("the issuer has no randomness", error)
+    }
+}

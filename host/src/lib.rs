@@ -1,0 +1,28 @@
+//! Chancery issues verifiable credentials from data that it does not own. The map, in the order to read:
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`app`] | what a process is made of, put together once |
+//! | [`http`] | the route table, thin handlers, the one place of statuses |
+//! | [`issuance`] | the use cases: offers, key proofs, the pipeline from data to recorded credential |
+//! | [`oauth`] | the built-in authorization server: token endpoint, service clients |
+//! | [`audit`] | events, written with the action they tell of |
+//! | [`cli`] | one file a subcommand |
+//! | [`plugins`] | the sandbox as this host sets it up |
+//! | [`config`] | the operator's file, checked before a port opens |
+//! | [`clock`], [`duration`], [`telemetry`] | time as a parameter, durations as text, logs |
+//!
+//! The crates beside it: `chancery-sandbox` runs plugins, `chancery-credential` makes credentials from claims,
+//! `chancery-keys` signs and seals, `chancery-store` keeps.
+
+pub mod app;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod duration;
+pub mod http;
+pub mod issuance;
+pub mod oauth;
+pub mod plugins;
+pub mod telemetry;

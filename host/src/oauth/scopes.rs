@@ -1,0 +1,16 @@
+//! What a service client may be allowed. A scope holds for one issuer: the one its client is registered with.
+
+/// Every scope there is, with what it allows.
+pub const SCOPES: &[(&str, &str)] = &[
+    ("offers:create", "make credential offers"),
+    ("clients:create", "register further service clients, with scopes of its own at most"),
+    ("plugins:read", "see the plugins, their stages and grants"),
+];
+
+pub fn is_known(scope: &str) -> bool {
+    SCOPES.iter().any(|(name, _)| *name == scope)
+}
+
+pub fn all() -> Vec<String> {
+    SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect()
+}

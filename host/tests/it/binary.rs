@@ -1,0 +1,188 @@
+//! The binary from outside: subcommands, exit codes, messages, starting, stopping, being killed.
+
+use serde_json::{Value, json};
+
+use crate::server::Site;
+use crate::wallet::{PRE_AUTHORIZED, code};
+
+#[test]
+fn an_issuer_is_set_up_served_and_drained() {
+    let site = Site::farmer();
+    assert!(site.done(&["check-config"]).contains("is valid"));
+    assert!(site.done(&["migrate"]).contains("schema"));
+    assert!(site.done(&["config", "apply", "config/"]).contains("published  FarmerCredential version 1"));
+    assert!(site.done(&["config", "apply", "config/"]).contains("unchanged  FarmerCredential version 1"));
+    let listed = site.done(&["plugin", "list"]);
+    assert!(listed.contains("csv-provider") && listed.contains("active"), "{listed}");
+    let listed: Value = serde_json::from_str(&site.done(&["plugin", "list", "--json"])).unwrap();
+    assert_eq!((&listed[0]["stage"], &listed[0]["kind"]), (&json!("active"), &json!("data-provider")));
+
+    let mut server = site.serve();
+    assert_eq!(server.get("/readyz").1, json!({"status": "ready", "reasons": []}));
+    assert!(server.log().contains("bootstrap token"), "{}", server.log());
+    let offer = site.offer(&["--subject", "1003", "--tx-code"]);
+    let form = [("grant_type", PRE_AUTHORIZED), ("pre-authorized_code", code(&offer)), ("tx_code", offer["tx_code"].as_str().unwrap())];
+    let (status, token) = server.post_form("/oauth/token", &form);
+    assert_eq!(status, 200, "{token}");
+    server.terminate();
+    assert_eq!(server.ended(), Some(0), "{}", server.log());
+    assert!(server.log().contains("drained and stopped"), "{}", server.log());
+}
+
+#[test]
+fn a_running_host_takes_over_what_config_apply_publishes() {
+    let site = Site::farmer();
+    let server = site.serve();
+    let metadata = || server.get("/.well-known/openid-credential-issuer").1;
+    assert_eq!(metadata()["credential_configurations_supported"], json!({}));
+    site.apply();
+    server.until("the configuration is served", || {
+        metadata()["credential_configurations_supported"].get("FarmerCredential").is_some()
+    });
+    assert_eq!(metadata()["display"][0]["name"], "Department of Agriculture");
+}
+
+#[test]
+fn a_service_client_signs_in_with_what_the_command_line_gives_it() {
+    let site = Site::farmer();
+    site.apply();
+    site.done(&["client", "create", "enrolment", "--scope", "offers:create", "--new-key", "enrolment.pem"]);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(site.path("enrolment.pem")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let server = site.serve();
+    assert!(!server.log().contains("bootstrap token"), "there is a client already");
+    let assertion = site.done(&["client", "assertion", "enrolment", "--key", "enrolment.pem"]);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.trim()),
+    ];
+    let (status, answer) = server.post_form("/oauth/token", &form);
+    assert_eq!(status, 200, "{answer}");
+    let body = json!({"credential_configuration_ids": ["FarmerCredential"], "subject": "1001"});
+    let (status, offer) = server.post("/admin/v1/offers", answer["access_token"].as_str(), &body);
+    assert_eq!(status, 201, "{offer}");
+}
+
+#[test]
+fn a_killed_host_starts_again_and_has_lost_nothing() {
+    let site = Site::farmer();
+    site.apply();
+    let taken = site.offer(&["--subject", "1001"]);
+    let open = site.offer(&["--subject", "1002"]);
+    let form = |offer: &Value| [("grant_type", PRE_AUTHORIZED.to_owned()), ("pre-authorized_code", code(offer).to_owned())];
+    let redeem = |server: &crate::server::Server, offer: &Value| {
+        let form = form(offer);
+        let pairs: Vec<(&str, &str)> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        server.post_form("/oauth/token", &pairs).0
+    };
+    let server = site.serve();
+    assert_eq!(redeem(&server, &taken), 200);
+    let keys = server.get("/.well-known/jwks.json").1;
+    // Dropping it is SIGKILL.
+    drop(server);
+    let server = site.serve();
+    assert_eq!(server.get("/.well-known/jwks.json").1, keys);
+    assert_eq!(redeem(&server, &taken), 400, "a code works once, whatever happens");
+    assert_eq!(redeem(&server, &open), 200);
+}
+
+#[test]
+fn wrong_set_ups_are_refused_in_words_that_help() {
+    let site = Site::farmer();
+    let wrong = |text: &str| std::fs::write(site.path("wrong.toml"), text).unwrap();
+    let check = |hint: &str, code: i32| {
+        let text = site.fails(&["--config", "wrong.toml", "check-config"], code);
+        assert!(text.contains(hint), "{text}");
+        assert!(!text.contains("panicked"), "{text}");
+    };
+    wrong("[server]\nport = 1\n");
+    check("port", 2);
+    wrong("[server]\npublic_url = \"http://issuer.example\"\n");
+    check("https", 2);
+    wrong("server = [");
+    check("wrong.toml", 2);
+    let text = site.fails(&["--config", "none.toml", "serve"], 2);
+    assert!(text.contains("none.toml") && text.contains("--config"), "{text}");
+    assert!(site.fails(&["nonsense"], 2).contains("unrecognized subcommand"));
+    let text = site.fails(&["offer", "create", "--configuration", "FarmerCredential", "--subject", "1"], 1);
+    assert!(text.contains("migrate"), "{text}");
+    site.apply();
+    let text = site.fails(&["offer", "create", "--configuration", "Farmer", "--subject", "1"], 2);
+    assert!(text.contains("FarmerCredential"), "it names what there is: {text}");
+    // A key-encryption key that does not belong to the store.
+    std::fs::remove_file(site.path("data/kek")).unwrap();
+    let text = site.fails(&["serve"], 1);
+    assert!(text.contains("data/kek is missing"), "{text}");
+    std::fs::write(site.path("data/kek"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let text = site.fails(&["serve"], 1);
+    assert!(text.contains("cannot be opened"), "{text}");
+}
+
+#[test]
+fn configurations_that_are_wrong_publish_nothing() {
+    let site = Site::farmer();
+    let dir = site.path("config/FarmerCredential");
+    let original = |name: &str| std::fs::read_to_string(crate::app::root().join("examples/farmer/config/FarmerCredential").join(name)).unwrap();
+    let try_with = |name: &str, text: &str, hint: &str| {
+        std::fs::write(dir.join(name), text).unwrap();
+        let error = site.fails(&["config", "apply", "config/"], 2);
+        assert!(error.contains(hint) && error.contains("FarmerCredential"), "{error}");
+        std::fs::write(dir.join(name), original(name)).unwrap();
+    };
+    try_with("template.json", "{", "template.json");
+    try_with("template.json", r#"{"a": 1, "a": 2}"#, "template.json");
+    try_with("template.json", r#"{"farmer_id": "{{ data.farmer }}"}"#, "farmer_id");
+    try_with("template.json", r#"{"farmer_id": "{{ data.farmer_id"}"#, "farmer_id");
+    try_with("template.json", r#"{"farmer_id": "{% if x %}"}"#, "farmer_id");
+    try_with("template.json", r#"{"iss": "https://evil.example"}"#, "iss");
+    try_with("template.json", r#"{"farmer_id": "1"}"#, "given_name");
+    try_with("template.json", "[]", "object");
+    try_with("sample.json", "[]", "configuration.toml");
+    let toml = original("configuration.toml");
+    try_with("configuration.toml", &toml.replace("ES256", "RS256"), "RS256");
+    try_with("configuration.toml", &toml.replace("dc+sd-jwt", "jwt"), "jwt");
+    try_with("configuration.toml", &toml.replace("365d", "a year"), "validity");
+    try_with("configuration.toml", &format!("colour = \"red\"\n{toml}"), "colour");
+    try_with("configuration.toml", &toml.replace("[\"crops\"]", "[\"farmer_id\"]"), "twice");
+    try_with("configuration.toml", &toml.replace("[\"crops\"]", "[\"iss\"]"), "iss");
+    let error = site.fails(&["config", "apply", "plugins/"], 2);
+    assert!(error.contains("configuration.toml"), "{error}");
+    site.apply();
+}
+
+#[test]
+fn help_has_examples_and_a_closed_pipe_is_no_error() {
+    let site = Site::farmer();
+    assert!(site.done(&["--help"]).contains("chancery offer create --configuration"));
+    assert!(site.done(&["offer", "create", "--help"]).contains("Examples:"));
+    assert!(site.done(&["client", "scopes"]).contains("offers:create"));
+    let shell = format!("'{}' plugin list | true", crate::app::program().display());
+    let output = std::process::Command::new("sh").args(["-c", &shell]).current_dir(site.dir.path()).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}
+
+#[test]
+fn logs_are_json_where_asked_and_carry_request_ids_but_no_secrets() {
+    let site = Site::farmer();
+    site.apply();
+    let file = site.path("chancery.toml");
+    let text = std::fs::read_to_string(&file).unwrap() + "\n[log]\nformat = \"json\"\nfilter = \"debug\"\n";
+    std::fs::write(&file, text).unwrap();
+    let offer = site.offer(&["--subject", "1001"]);
+    let server = site.serve();
+    let form = [("grant_type", PRE_AUTHORIZED), ("pre-authorized_code", code(&offer))];
+    let (_, token) = server.post_form("/oauth/token", &form);
+    server.until("the request is logged", || server.log().contains("/oauth/token"));
+    let log = server.log();
+    for line in log.lines().filter(|l| l.starts_with('{')) {
+        let event: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(event["timestamp"].is_string() && event["level"].is_string(), "{line}");
+    }
+    let line = log.lines().find(|l| l.contains("/oauth/token")).unwrap();
+    let event: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(event["span"]["id"].as_str().map(str::len), Some(32), "{line}");
+    for secret in [code(&offer), token["access_token"].as_str().unwrap()] {
+        assert!(!log.contains(secret), "the log holds a secret");
+    }
+}

@@ -1,0 +1,82 @@
+//! Every command in a document is run here, and every file that a document shows is used.
+
+use crate::app::root;
+use crate::server::Site;
+
+/// The commands of a document's ```console blocks, in their order.
+fn commands(document: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line.trim_end() {
+            "```console" => inside = true,
+            "```" => inside = false,
+            line if inside => match line.strip_prefix("$ ") {
+                Some(command) => commands.push(command.to_owned()),
+                None => {
+                    if let Some(last) = commands.last_mut().filter(|last: &&mut String| last.ends_with('\\')) {
+                        last.push('\n');
+                        last.push_str(line);
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+    commands
+}
+
+/// Runs a document's `chancery` commands in one copy of the example, as its reader would: `chancery serve` stays
+/// in the background, everything else must succeed.
+fn run(document: &str) {
+    let site = Site::farmer();
+    let mut server = None;
+    let mut ran = 0;
+    for command in commands(document) {
+        if command.starts_with("cargo ") || command.starts_with("cp ") || command.starts_with("cd ") {
+            continue;
+        }
+        ran += 1;
+        if command.starts_with("chancery serve") {
+            server = Some(site.serve());
+            continue;
+        }
+        let command = command.replace("http://localhost:8080", &site.url);
+        let bin = crate::app::program().parent().unwrap().to_owned();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let output = std::process::Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &command])
+            .current_dir(site.dir.path())
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{document}: {command}\n{out}{err}");
+        assert!(!out.contains("\"error\""), "{document}: {command}\n{out}");
+    }
+    assert!(ran > 0, "{document} has no commands");
+    drop(server);
+}
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    run("README.md");
+}
+
+#[test]
+fn the_commands_of_the_farmer_example_work() {
+    run("examples/farmer/README.md");
+}
+
+/// The two commands of the README are run elsewhere: `cargo xtask test` runs this test, and `.ci/run` runs
+/// `cargo xtask demo --exit` first.
+#[test]
+fn the_readme_names_its_two_commands() {
+    let commands = commands("README.md");
+    for command in ["cargo xtask demo", "cargo xtask test"] {
+        assert!(commands.iter().any(|c| c == command), "{commands:?}");
+    }
+    let ci = std::fs::read_to_string(root().join(".ci/run")).unwrap();
+    assert!(ci.contains("cargo xtask test") && ci.contains("cargo xtask demo --exit"));
+}
