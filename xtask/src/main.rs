@@ -1,8 +1,12 @@
 //! Development tasks of this repository: `cargo xtask <command>`. One file a command.
 
+mod demo;
 mod guests;
 mod paths;
+mod run;
+mod test;
 mod toolchain;
+mod wallet;
 
 use std::{error::Error, process::ExitCode};
 
@@ -19,6 +23,14 @@ struct Cli {
 enum Command {
     /// Build the plugins in plugins/ into target/plugins/, setting up a WASM toolchain if needed
     Plugins,
+    /// Set everything up, issue a credential to a wallet over HTTP, show it, and go on serving
+    Demo {
+        /// End after the credential was shown
+        #[arg(long)]
+        exit: bool,
+    },
+    /// Set everything up and run every check there is
+    Test,
 }
 
 fn main() -> ExitCode {
@@ -34,6 +46,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Plugins => guests::run()?,
+        Command::Demo { exit } => demo::run(*exit)?,
+        Command::Test => test::run_everything()?,
     }
     Ok(())
 }

@@ -28,11 +28,12 @@ pub(crate) struct TickingEngine {
 }
 
 impl TickingEngine {
-    /// An engine for `max_instances` sandboxes at once. Where the address space for the pool can't
+    /// An engine for `max_instances` calls at once, and one sandbox more: plugins are probed while all
+    /// slots are taken. Where the address space for the pool can't
     /// be had, instances are allocated on demand: slower, and as safe.
     pub(crate) fn start(max_instances: u32, ceilings: &Limits) -> Result<Self, String> {
         let mut config = compile_config();
-        config.allocation_strategy(pool(max_instances, ceilings));
+        config.allocation_strategy(pool(max_instances.saturating_add(1), ceilings));
         let engine = Engine::new(&config).or_else(|error| {
             tracing::warn!(
                 error = format!("{error:#}"),

@@ -1,7 +1,7 @@
 //! From files to a generation that may serve, stage by stage.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -55,13 +55,6 @@ pub(crate) enum Outcome {
     Rejected { stage: Stage, reason: String },
 }
 
-impl Failure {
-    /// The task that was to do it did not end properly.
-    pub(crate) fn lost(error: &tokio::task::JoinError) -> Self {
-        rejected(Stage::Verified, format!("reading was interrupted: {error}"))
-    }
-}
-
 /// Files that were read and passed the checks that need no engine.
 pub(crate) struct Verified {
     /// Identifies component, grant file and granted files together.
@@ -79,7 +72,7 @@ pub(crate) struct Loader {
     ceilings: Limits,
     compile: CompileMode,
     engine: Engine,
-    cache: Option<Cache>,
+    cache: Option<Arc<Cache>>,
     /// Everything that needs no grant.
     base: Linker<Guest>,
 }
@@ -94,21 +87,23 @@ impl Loader {
             dir: options.plugin_dir.clone(),
             ceilings: options.ceilings.clone(),
             compile: options.compile.clone(),
-            cache: Cache::open(&options.cache_dir, options.cache_key, digest),
+            cache: Cache::open(&options.cache_dir, options.cache_key, digest).map(Arc::new),
             engine,
             base,
         })
     }
 
-    /// Reads all files of a plugin and checks what can be checked without running anything. Blocks.
-    pub(crate) fn verify(&self, name: &str) -> Result<Verified, Failure> {
-        self.read(name).map_err(|reason| rejected(Stage::Verified, reason))
+    /// Reads all files of a plugin and checks what can be checked without running anything.
+    pub(crate) async fn verify(&self, name: &str) -> Result<Verified, Failure> {
+        let (dir, ceilings, name) = (self.dir.clone(), self.ceilings.clone(), name.to_owned());
+        let read = blocking(move || read(&dir, &ceilings, &name)).await.flatten();
+        read.map_err(|reason| rejected(Stage::Verified, reason))
     }
 
     /// Takes a generation through the remaining stages; `slot` shows how far it came.
     pub(crate) async fn activate(&self, name: &str, verified: Verified, slot: &Slot) -> Result<Generation, Failure> {
         let Verified { generation, sha256, grant, digest, wasm, files } = verified;
-        let component = self.compiled(&digest, wasm).await.map_err(|reason| rejected(Stage::Compiled, reason))?;
+        let component = self.compiled(digest, wasm).await.map_err(|reason| rejected(Stage::Compiled, reason))?;
         slot.reach(Stage::Compiled);
 
         let linked = self.linked(&component, &grant, slot)?;
@@ -143,49 +138,23 @@ impl Loader {
         })
     }
 
-    fn read(&self, name: &str) -> Result<Verified, String> {
-        let path = component_path(&self.dir, name);
-        let wasm = read_regular(&path, MAX_WASM_BYTES, "the most a component may have")?;
-        check_kind(&wasm)?;
-        let digest: [u8; 32] = Sha256::digest(&wasm).into();
-        let sha256 = hex(&digest);
-        let text = read_grant(&self.dir, name)?;
-        let grant_name = grant_path(&self.dir, name);
-        let grant = Grant::parse(&text, &self.dir, &self.ceilings)
-            .map_err(|error| format!("{}: {error}", grant_name.display()))?;
-        if let Some(pin) = grant.sha256.as_ref().filter(|pin| **pin != sha256) {
-            return Err(format!("its digest is {sha256}, and {} pins {pin}", grant_name.display()));
-        }
-        let mut identity = Sha256::new();
-        identity.update(digest);
-        identity.update(Sha256::digest(&text));
-        let mut files = BTreeMap::new();
-        for file in &grant.files {
-            let content = read_regular(&file.host, grant.limits.file, "limits.file")?;
-            identity.update(Sha256::digest(&file.guest));
-            identity.update(Sha256::digest(&content));
-            files.insert(file.guest.clone(), content.into());
-        }
-        Ok(Verified { generation: hex(&identity.finalize()[..16]), sha256, grant, digest, wasm, files })
-    }
-
-    async fn compiled(&self, digest: &[u8; 32], wasm: Vec<u8>) -> Result<Component, String> {
-        if let Some(code) = self.cache.as_ref().and_then(|cache| cache.get(digest)) {
-            match code.load(&self.engine) {
-                Ok(component) => return Ok(component),
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::warn!(error, "a compile cache entry does not load, compiling again");
-                }
-            }
+    async fn compiled(&self, digest: [u8; 32], wasm: Vec<u8>) -> Result<Component, String> {
+        let (cache, engine) = (self.cache.clone(), self.engine.clone());
+        let cached = blocking(move || cached_component(cache.as_deref()?, &engine, &digest)).await?;
+        if let Some(component) = cached {
+            return Ok(component);
         }
         let code = compile::compile(&self.compile, &self.engine, wasm).await?;
-        let component = code.load(&self.engine);
-        let component = component.map_err(|error| format!("its code does not load: {error:#}"))?;
-        if let Some(cache) = &self.cache {
-            cache.put(digest, &code);
-        }
-        Ok(component)
+        let (cache, engine) = (self.cache.clone(), self.engine.clone());
+        let load = move || {
+            let component = code.load(&engine);
+            if let (Ok(_), Some(cache)) = (&component, cache) {
+                cache.put(&digest, &code);
+            }
+            component
+        };
+        let component = blocking(load).await?;
+        component.map_err(|error| format!("its code does not load: {error:#}"))
     }
 
     fn linked(&self, component: &Component, grant: &Grant, slot: &Slot) -> Result<DataProviderHostPre<Guest>, Failure> {
@@ -292,6 +261,46 @@ impl Candidate {
     fn understood<T>(&self, answer: Result<T, types::Error>) -> Result<T, CallError> {
         answer.map_err(|error| to_call_error(&self.world.plugin, error))
     }
+}
+
+fn read(dir: &Path, ceilings: &Limits, name: &str) -> Result<Verified, String> {
+    let path = component_path(dir, name);
+    let wasm = read_regular(&path, MAX_WASM_BYTES, "the most a component may have")?;
+    check_kind(&wasm)?;
+    let digest: [u8; 32] = Sha256::digest(&wasm).into();
+    let sha256 = hex(&digest);
+    let text = read_grant(dir, name)?;
+    let grant_name = grant_path(dir, name);
+    let grant = Grant::parse(&text, dir, ceilings).map_err(|error| format!("{}: {error}", grant_name.display()))?;
+    if let Some(pin) = grant.sha256.as_ref().filter(|pin| **pin != sha256) {
+        return Err(format!("its digest is {sha256}, and {} pins {pin}", grant_name.display()));
+    }
+    let mut identity = Sha256::new();
+    identity.update(digest);
+    identity.update(Sha256::digest(&text));
+    let mut files = BTreeMap::new();
+    for file in &grant.files {
+        let content = read_regular(&file.host, grant.limits.file, "limits.file")?;
+        identity.update(Sha256::digest(&file.guest));
+        identity.update(Sha256::digest(&content));
+        files.insert(file.guest.clone(), content.into());
+    }
+    Ok(Verified { generation: hex(&identity.finalize()[..16]), sha256, grant, digest, wasm, files })
+}
+
+/// Reads files, or compiled code of many megabytes: nothing for a thread that serves requests.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let task = tokio::task::spawn_blocking(work);
+    task.await.map_err(|error| format!("loading was interrupted: {error}"))
+}
+
+fn cached_component(cache: &Cache, engine: &Engine, digest: &[u8; 32]) -> Option<Component> {
+    let component = cache.get(digest)?.load(engine);
+    let warn = |error: &wasmtime::Error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, "a compile cache entry does not load, compiling again");
+    };
+    component.inspect_err(warn).ok()
 }
 
 fn check_kind(wasm: &[u8]) -> Result<(), String> {

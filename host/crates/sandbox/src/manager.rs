@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::directory::{self, Fingerprint};
 use crate::limits::Limits;
-use crate::loader::{Failure, Loader, Outcome, Verified};
+use crate::loader::{Failure, Loader, Outcome};
 use crate::options::SandboxOptions;
 use crate::registry::{Registry, Slot};
 
@@ -28,7 +28,7 @@ pub(crate) type Rescan = oneshot::Sender<()>;
 
 /// The manager's own view of the plugins; [`Registry`] is what it publishes.
 pub(crate) struct Manager {
-    loader: Arc<Loader>,
+    loader: Loader,
     registry: Arc<Registry>,
     entries: BTreeMap<String, Entry>,
     dir: std::path::PathBuf,
@@ -58,7 +58,7 @@ struct Retry {
 impl Manager {
     pub(crate) fn new(options: &SandboxOptions, loader: Loader, registry: Arc<Registry>) -> Self {
         Self {
-            loader: Arc::new(loader),
+            loader,
             registry,
             entries: BTreeMap::new(),
             dir: options.plugin_dir.clone(),
@@ -157,7 +157,7 @@ impl Manager {
     }
 
     async fn try_load(&self, name: &str, slot: &Slot) -> Result<String, Failure> {
-        let verified = self.verify(name).await;
+        let verified = self.loader.verify(name).await;
         let verified = verified.inspect_err(|_| slot.unreadable())?;
         let id = verified.generation.clone();
         let entry = self.entries.get(name);
@@ -171,13 +171,6 @@ impl Manager {
         tracing::info!(plugin = name, generation = id, version, "plugin is active");
         slot.activate(generation);
         Ok(id)
-    }
-
-    async fn verify(&self, name: &str) -> Result<Verified, Failure> {
-        let (loader, name) = (self.loader.clone(), name.to_owned());
-        tokio::task::spawn_blocking(move || loader.verify(&name))
-            .await
-            .unwrap_or_else(|error| Err(Failure::lost(&error)))
     }
 
     /// The plugin's slot, published if it is new.

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use chancery_sandbox::{CallError, FetchRequest, Fetched, LimitKind};
+use chancery_sandbox::{CallError, FetchRequest, LimitKind};
 use serde_json::json;
-use tokio::task::JoinHandle;
 
+use crate::capture::Captured;
 use crate::support::{Host, request};
 
 /// Tight limits, so that tests are quick; generous where a test is not about the limit.
@@ -115,8 +115,19 @@ async fn answers_that_break_the_contract_are_refused() {
 #[tokio::test]
 async fn floods_are_cut_and_the_call_goes_on() {
     let host = Host::hostile("[limits]\ncpu = \"2s\"\nwall = \"20s\"").await;
+    let captured = Captured::default();
+    let _capturing = captured.here();
     assert!(host.ask("flood-log").await.is_ok());
-    assert!(host.ask("flood-stderr").await.is_ok());
+    let lines = captured.about("plugin");
+    assert_eq!(lines.len(), 65, "64 lines, and one about the rest");
+    let sha256 = host.status("hostile").sha256.unwrap();
+    for (name, value) in [("plugin", "hostile"), ("digest", &sha256[..12]), ("request_id", "req-1")] {
+        assert!(lines.iter().all(|line| line[name] == value), "{name}");
+    }
+    assert_eq!(lines[0]["message"], "a line of a flood");
+    assert_eq!(lines[0]["fields"], "line=0");
+    assert_eq!(lines[64]["dropped"], "99936");
+    host.ask("flood-stderr").await.unwrap();
 }
 
 #[tokio::test]
@@ -273,7 +284,7 @@ async fn neighbours_are_answered_while_others_spin() {
 async fn a_full_plugin_says_so_and_when_to_come_back() {
     let grant = "[limits]\nconcurrency = 1\nqueue_wait = \"50ms\"\nwall = \"1s\"";
     let host = Host::hostile(grant).await;
-    let slow = slow_call(&host).await;
+    let slow = host.slow_call().await;
     assert!(slow.await.unwrap().is_err());
     assert!(host.ask("anybody").await.is_ok());
 }
@@ -289,7 +300,7 @@ async fn an_unknown_plugin_is_told_apart() {
 async fn shutdown_waits_for_running_calls_and_takes_no_more() {
     let host = Host::hostile("[limits]\nconcurrency = 1\nqueue_wait = \"50ms\"\nwall = \"1s\"").await;
     let sandbox = host.sandbox().clone();
-    let running = slow_call(&host).await;
+    let running = host.slow_call().await;
     // One look at the shutdown is not enough for it to be done.
     let at_once = tokio::time::timeout(Duration::ZERO, sandbox.shutdown()).await;
     assert!(at_once.is_err());
@@ -299,20 +310,4 @@ async fn shutdown_waits_for_running_calls_and_takes_no_more() {
     let error = host.ask("anybody").await.unwrap_err();
     assert!(error.to_string().contains("shutting down"), "{error}");
     assert!(sandbox.ticker_alive());
-}
-
-/// A call that waits until its wall-clock limit and holds the plugin's only slot.
-async fn slow_call(host: &Host) -> JoinHandle<Result<Fetched, CallError>> {
-    let sandbox = host.sandbox().clone();
-    let call = tokio::spawn(async move { sandbox.fetch("hostile", request("slow-host-call")).await });
-    loop {
-        match host.ask("anybody").await {
-            Ok(_) => tokio::task::yield_now().await,
-            Err(CallError::Busy { retry_after, .. }) => {
-                assert_eq!(retry_after, Duration::from_millis(50));
-                return call;
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
 }

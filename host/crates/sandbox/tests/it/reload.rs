@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chancery_sandbox::{CallError, Sandbox, Stage};
 
-use crate::dummy;
+use crate::capture::{Captured, Line};
+use crate::odd;
 use crate::support::{Host, hostile, request};
 
 /// The grant file that makes `prepared` answer this text: tells generations apart.
@@ -79,7 +80,7 @@ async fn a_failing_generation_leaves_the_former_one_serving() {
         ("hostile.toml", "[limits]\nmemory = 1".into(), Stage::Verified),
         ("hostile.toml", "[config]\nfail_in = \"health\"".into(), Stage::Probed),
         ("hostile.wasm", b"garbage".to_vec(), Stage::Verified),
-        ("hostile.wasm", dummy::data_provider(), Stage::Configured),
+        ("hostile.wasm", odd::hollow(), Stage::Linked),
     ] {
         host.put(file, content);
         host.sandbox().rescan().await;
@@ -150,14 +151,31 @@ async fn a_file_that_is_still_written_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_call_ends_on_the_generation_it_began_with() {
-    let host = Host::hostile("[limits]\nwall = \"1s\"\n[config]\nprepared = \"old\"").await;
-    let sandbox = host.sandbox().clone();
-    let slow = tokio::spawn(async move { sandbox.fetch("hostile", request("slow-host-call")).await });
+async fn removal_does_not_end_a_running_call() {
+    let grant = "[limits]\nconcurrency = 1\nqueue_wait = \"50ms\"\nwall = \"1s\"";
+    let host = Host::hostile(grant).await;
+    let running = host.slow_call().await;
     std::fs::remove_file(host.plugin_dir().join("hostile.wasm")).unwrap();
     host.sandbox().rescan().await;
     assert!(host.sandbox().plugins().is_empty());
-    let error = slow.await.unwrap().unwrap_err();
-    // Its own limit ended it, or it came after the removal; the removal itself ends nothing.
-    assert!(matches!(error, CallError::Limit { .. } | CallError::Unknown { .. }), "{error}");
+    let error = running.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Limit { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again() {
+    let captured = Captured::default();
+    let _capturing = captured.here();
+    let mut host = Host::new();
+    host.put("hostile.wasm", hostile());
+    host.put("hostile.toml", "[limits]\ncpu = \"20ms\"\n[config]\nspin_in = \"health\"");
+    let mut options = host.options();
+    options.rescan = Duration::from_millis(10);
+    host.start_with(options).await;
+    eventually("three attempts", async || {
+        let lines = captured.about("chancery_sandbox::manager");
+        let rejected = |line: &&Line| line["message"] == "plugin is rejected";
+        lines.iter().filter(rejected).count() >= 3
+    })
+    .await;
 }

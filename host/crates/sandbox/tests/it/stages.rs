@@ -4,8 +4,8 @@ use std::fs;
 
 use chancery_sandbox::{CallError, Kind, Stage, StartError};
 
-use crate::dummy;
-use crate::support::{Host, hostile, request};
+use crate::odd::{self, DATA_PROVIDER};
+use crate::support::{Host, built, hostile, request};
 
 /// What a sandbox says about one file.
 async fn rejection(wasm: &[u8], grant: &str) -> (Stage, String) {
@@ -34,8 +34,8 @@ async fn what_is_no_component_is_rejected_at_once() {
 
 #[tokio::test]
 async fn a_truncated_component_is_rejected_by_the_compiler() {
-    let mut wasm = dummy::data_provider();
-    wasm.truncate(wasm.len() - 100);
+    let mut wasm = hostile();
+    wasm.truncate(wasm.len() / 2);
     let (stage, reason) = rejection(&wasm, "").await;
     assert_eq!(stage, Stage::Compiled);
     assert!(reason.contains("does not compile"), "{reason}");
@@ -43,28 +43,29 @@ async fn a_truncated_component_is_rejected_by_the_compiler() {
 
 #[tokio::test]
 async fn components_of_other_worlds_are_rejected_when_linked() {
-    let lifecycle = "export chancery:plugin/lifecycle@0.1.0;";
-    for (world, part) in [
-        ("export run: func();", "not a Chancery plugin"),
-        (lifecycle, "not a Chancery plugin"),
-        ("export chancery:plugin/data-provider@0.1.0;", "does not export chancery:plugin/lifecycle"),
-        ("include chancery:plugin/vc-issuance-plugin@0.1.0;", "vc-issuance plugin, a kind"),
-        ("include chancery:plugin/audit-plugin@0.1.0;", "audit plugin, a kind"),
-        (
-            "include chancery:plugin/data-provider-plugin@0.1.0; import chancery:host/sql@0.1.0;",
-            "chancery:host/sql@0.1.0, which",
-        ),
-        ("include chancery:plugin/data-provider-plugin@0.1.0; import made-up: func();", "made-up, which"),
-    ] {
-        let (stage, reason) = rejection(&dummy::component(world), "").await;
-        assert_eq!(stage, Stage::Linked, "{world}: {reason}");
-        assert!(reason.contains(part), "{world}: {reason}");
+    let [lifecycle, provider] = DATA_PROVIDER;
+    let cases: [(&[&str], &[&str], &str); 9] = [
+        (&[], &[], "not a Chancery plugin"),
+        (&[], &["wasi:cli/run@0.2.0"], "not a Chancery plugin"),
+        (&[], &[provider], "does not export chancery:plugin/lifecycle"),
+        (&[], &[lifecycle, "chancery:plugin/vc-issuance@0.1.0"], "vc-issuance plugin, a kind"),
+        (&[], &[lifecycle, "chancery:plugin/audit@0.1.0"], "audit plugin, a kind"),
+        (&[], &["chancery:plugin/lifecycle@2.0.0", provider], "built for chancery:plugin/lifecycle@2.0.0"),
+        (&["chancery:host/sql@0.1.0"], &DATA_PROVIDER, "chancery:host/sql@0.1.0, which"),
+        (&["wasi:http/outgoing-handler@0.2.9"], &DATA_PROVIDER, "wasi:http/outgoing-handler@0.2.9, which"),
+        // The right names, and not the functions that belong to them.
+        (&[], &DATA_PROVIDER, "it does not link"),
+    ];
+    for (imports, exports, part) in cases {
+        let (stage, reason) = rejection(&odd::component(imports, exports), "").await;
+        assert_eq!(stage, Stage::Linked, "{reason}");
+        assert!(reason.contains(part), "{reason}");
     }
 }
 
 #[tokio::test]
 async fn a_faulty_grant_file_is_named() {
-    let wasm = dummy::data_provider();
+    let wasm = odd::hollow();
     for (grant, part) in [
         ("[grants.http]\nallow = []", "unknown field `http`"),
         ("[limits]\nmemory = \"9GiB\"", "ceiling of 512MiB"),
@@ -80,38 +81,43 @@ async fn a_faulty_grant_file_is_named() {
 #[tokio::test]
 async fn a_pinned_digest_must_match() {
     let pin = format!("[plugin]\nsha256 = \"{}\"", "0".repeat(64));
-    let (stage, reason) = rejection(&dummy::data_provider(), &pin).await;
+    let (stage, reason) = rejection(&odd::hollow(), &pin).await;
     assert_eq!(stage, Stage::Verified);
     assert!(reason.contains("pins 0000"), "{reason}");
 }
 
 #[tokio::test]
 async fn missing_grants_make_it_pending_and_show_the_lines_to_add() {
-    let wants_files = "include chancery:plugin/data-provider-plugin@0.1.0;
-                       import chancery:host/files@0.1.0;";
     let mut host = Host::new();
-    host.put("p.wasm", dummy::component(wants_files));
+    host.put("csv-provider.wasm", built("csv-provider"));
     host.start().await;
-    let status = host.status("p");
+    let status = host.status("csv-provider");
     assert_eq!(status.stage, Stage::Pending);
     assert_eq!(status.kind, Some(Kind::DataProvider));
     let lines = status.missing_grants.unwrap();
     assert!(lines.contains("[[grants.files]]"), "{lines}");
+    let call = host.sandbox().fetch("csv-provider", request("1"));
+    assert!(matches!(call.await.unwrap_err(), CallError::NotActive { stage: Stage::Pending, .. }));
 
-    // Exactly these lines, and the file they name, are enough to go on.
-    host.put("p.toml", lines);
-    host.put("data.csv", "id\n1\n");
+    // Exactly these lines, and the file they name, are the grant: what is missing after that is the
+    // plugin's own configuration.
+    host.put("csv-provider.toml", lines);
+    host.put("data.csv", "id,name\n1,Ada\n");
     host.sandbox().rescan().await;
-    let status = host.status("p");
+    let status = host.status("csv-provider");
     assert_eq!(status.failed_at, Some(Stage::Configured), "{status:?}");
     assert_eq!(status.missing_grants, None);
 }
 
 #[tokio::test]
-async fn a_dummy_fails_where_it_first_runs() {
-    let (stage, reason) = rejection(&dummy::data_provider(), "").await;
-    assert_eq!(stage, Stage::Configured);
-    assert!(reason.starts_with("describe: crashed: "), "{reason}");
+async fn another_grant_does_not_link_what_was_not_granted() {
+    let files = ["chancery:host/files@0.1.0"];
+    let mut host = Host::new();
+    host.put("p.wasm", odd::component(&files, &DATA_PROVIDER));
+    host.put("p.toml", "[limits]\nmemory = \"1MiB\"\n[config]\nfile = \"/data/data.csv\"");
+    host.start().await;
+    assert_eq!(host.status("p").stage, Stage::Pending);
+    assert!(!host.status("p").is_serving());
 }
 
 #[tokio::test]

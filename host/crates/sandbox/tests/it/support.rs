@@ -1,10 +1,13 @@
 //! A sandbox over a directory of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chancery_sandbox::{CallError, CompileMode, FetchRequest, Fetched, PluginStatus, Sandbox, SandboxOptions, Stage};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+pub(crate) use crate::plugins::built;
 
 /// A plugin directory, a cache directory, and a sandbox once it is started.
 pub(crate) struct Host {
@@ -78,6 +81,23 @@ impl Host {
     pub(crate) async fn ask(&self, behaviour: &str) -> Result<Fetched, CallError> {
         self.sandbox().fetch("hostile", request(behaviour)).await
     }
+
+    /// A call that runs until its wall-clock limit. Returns when it has begun, which shows because it
+    /// holds the only slot: the grant must say `concurrency = 1` and `queue_wait = "50ms"`.
+    pub(crate) async fn slow_call(&self) -> JoinHandle<Result<Fetched, CallError>> {
+        let sandbox = self.sandbox().clone();
+        let call = tokio::spawn(async move { sandbox.fetch("hostile", request("slow-host-call")).await });
+        loop {
+            match self.ask("anybody").await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(CallError::Busy { retry_after, .. }) => {
+                    assert_eq!(retry_after, Duration::from_millis(50));
+                    return call;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
 }
 
 pub(crate) fn request(subject_id: &str) -> FetchRequest {
@@ -91,14 +111,7 @@ pub(crate) fn request(subject_id: &str) -> FetchRequest {
     }
 }
 
-/// The hostile plugin, built by `cargo xtask plugins`.
+/// The plugin that misbehaves on request.
 pub(crate) fn hostile() -> Vec<u8> {
     built("hostile")
-}
-
-pub(crate) fn built(name: &str) -> Vec<u8> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/plugins");
-    let dir = std::env::var_os("CHANCERY_TEST_PLUGINS").map_or(default, PathBuf::from);
-    let path = dir.join(format!("{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask plugins` first", path.display()))
 }

@@ -1,0 +1,78 @@
+//! Running other programs, and saying so.
+
+use std::{
+    env,
+    io::IsTerminal,
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use crate::paths;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("cannot run {program}: {source}")]
+    Start { program: String, source: std::io::Error },
+    #[error("{what} failed")]
+    Failed { what: String },
+    #[error("{0}")]
+    Missing(String),
+}
+
+/// A heading, so that a long run shows where it is.
+pub(crate) fn heading(text: &str) {
+    if std::io::stdout().is_terminal() {
+        println!("\n\u{1b}[1m{text}\u{1b}[0m");
+    } else {
+        println!("\n{text}");
+    }
+}
+
+/// Runs a program in the repository's root; its output is shown as it comes.
+pub(crate) fn run(what: &str, command: &mut Command) -> Result<(), RunError> {
+    heading(what);
+    let started = Instant::now();
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .current_dir(paths::root())
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|source| RunError::Start { program, source })?;
+    if !status.success() {
+        return Err(RunError::Failed { what: what.to_owned() });
+    }
+    println!("{what}: done in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// Builds the host, and answers where its binary is.
+pub(crate) fn build_host() -> Result<PathBuf, RunError> {
+    run("Building the host (the first time takes some minutes)", &mut cargo(&["build", "--locked", "--package", "chancery"]))?;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(paths::target, PathBuf::from);
+    Ok(target.join("debug/chancery"))
+}
+
+/// The judges are Node.js programs. Where there is none, Debian's is installed; elsewhere that is said.
+pub(crate) fn ensure_node() -> Result<(), RunError> {
+    let there = |program: &str| {
+        let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        probe.is_ok_and(|status| status.success())
+    };
+    if there("node") && there("npm") {
+        return Ok(());
+    }
+    let hint = "Node.js 18 or newer with npm is needed for the wallet and verifiers: please install it";
+    if !there("apt-get") {
+        return Err(RunError::Missing(hint.to_owned()));
+    }
+    let install = "apt-get -qq update && apt-get -qq -y --no-install-recommends install nodejs npm";
+    run("Installing Node.js (Debian's packages)", Command::new("sh").args(["-c", install]))
+        .map_err(|error| RunError::Missing(format!("{error}; {hint}")))
+}
