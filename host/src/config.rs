@@ -42,6 +42,11 @@ pub struct Server {
     pub public_url: String,
     /// Bytes of a request body; larger ones are answered 413.
     pub max_body: usize,
+    /// Connections open at once; further clients wait in the system's queue.
+    pub max_connections: usize,
+    /// How long a client may take to send a request's head, and to send the next request.
+    #[serde(with = "duration")]
+    pub header_timeout: Duration,
     /// A request that takes longer is answered 503.
     #[serde(with = "duration")]
     pub request_timeout: Duration,
@@ -58,6 +63,8 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://localhost:8080".to_owned(),
             max_body: 256 * 1024,
+            max_connections: 4096,
+            header_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(20),
             max_concurrent_requests: 1024,
@@ -140,12 +147,12 @@ pub struct Issuance {
 impl Default for Issuance {
     fn default() -> Self {
         Self {
-            offer_lifetime: Duration::from_secs(600),
-            max_offer_lifetime: Duration::from_secs(7 * 86_400),
+            offer_lifetime: Duration::from_mins(10),
+            max_offer_lifetime: Duration::from_hours(7 * 24),
             tx_code_attempts: 5,
-            access_token_lifetime: Duration::from_secs(300),
-            nonce_lifetime: Duration::from_secs(300),
-            proof_max_age: Duration::from_secs(300),
+            access_token_lifetime: Duration::from_mins(5),
+            nonce_lifetime: Duration::from_mins(5),
+            proof_max_age: Duration::from_mins(5),
             clock_skew: Duration::from_secs(30),
             batch_size: 16,
         }
@@ -202,6 +209,7 @@ impl Config {
         let issuance = &self.issuance;
         let at_least_one = [
             ("server.max_body", self.server.max_body),
+            ("server.max_connections", self.server.max_connections),
             ("server.max_concurrent_requests", self.server.max_concurrent_requests),
             ("plugins.max_instances", self.plugins.max_instances as usize),
             ("issuance.tx_code_attempts", issuance.tx_code_attempts as usize),
@@ -210,7 +218,7 @@ impl Config {
         if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{key} must be at least 1"));
         }
-        if issuance.access_token_lifetime > Duration::from_secs(300) {
+        if issuance.access_token_lifetime > Duration::from_mins(5) {
             return Err("issuance.access_token_lifetime must not be over 5m: access tokens are bearer tokens".into());
         }
         if issuance.offer_lifetime > issuance.max_offer_lifetime {

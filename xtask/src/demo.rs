@@ -20,7 +20,7 @@ use crate::{
     wallet::Wallet,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) fn run(exit: bool) -> Result<(), Box<dyn Error>> {
     heading("Building the plugins");

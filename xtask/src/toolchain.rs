@@ -44,8 +44,6 @@ fn answer(stdout: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::{fs, os::unix::fs::PermissionsExt};
 
     use tempfile::TempDir;

@@ -1,4 +1,3 @@
-use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, eprintln_line};
 use crate::app::{App, Migrate, Plugins};
 use crate::config::Config;
-use crate::http;
+use crate::http::{self, Drained};
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuers};
 
 /// How often the store is asked whether another process changed issuers or configurations.
 const REFRESH: Duration = Duration::from_millis(500);
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const HOUSEKEEPING_ROWS: u32 = 1_000;
 
 pub(super) async fn run(config: Config) -> Result<(), Failure> {
@@ -33,27 +32,28 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let address = listener.local_addr().map_or_else(|_| listen.to_string(), |a| a.to_string());
     tracing::info!(address, issuer = app.config.server.public_url, "serving");
 
-    let stopping = stop.clone();
-    let serving = axum::serve(listener, http::router(state)).with_graceful_shutdown(async move {
-        stopping.cancelled().await;
+    let draining = stop.clone();
+    tokio::spawn(async move {
+        draining.cancelled().await;
         readiness.start_draining();
     });
-    let drained = tokio::select! {
-        result = serving.into_future() => result.map_err(|e| Failure::Failed(format!("serving failed: {e}"))).map(|()| true),
-        () = after(stop.clone(), app.config.server.drain_timeout) => Ok(false),
-    };
-    stop.cancel();
+    let drained = http::serve(listener, http::router(state), &app.config.server, stop.clone()).await;
     if let Some(sandbox) = &app.sandbox {
         sandbox.shutdown().await;
     }
     for task in background {
         task.abort();
     }
-    if drained? {
-        tracing::info!("drained and stopped");
-        return Ok(());
+    app.store.close().await;
+    match drained {
+        Drained::Wholly => {
+            tracing::info!("drained and stopped");
+            Ok(())
+        }
+        Drained::NotInTime => {
+            Err(Failure::Failed("requests were still under way when server.drain_timeout ended".to_owned()))
+        }
     }
-    Err(Failure::Failed("requests were still under way when server.drain_timeout ended".to_owned()))
 }
 
 /// The first start prints a token that registers the first service client. It is shown here and never again.
@@ -85,11 +85,6 @@ fn stop_on_signal() -> Result<CancellationToken, Failure> {
         }
     });
     Ok(stop)
-}
-
-async fn after(stop: CancellationToken, limit: Duration) {
-    stop.cancelled().await;
-    tokio::time::sleep(limit).await;
 }
 
 async fn follow_changes(issuers: Arc<Issuers>, stop: CancellationToken) {

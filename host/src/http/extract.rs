@@ -124,7 +124,7 @@ async fn limited(body: Body, headers: &HeaderMap, max: usize) -> Result<Bytes, R
     }
     axum::body::to_bytes(body, max).await.map_err(|error| {
         let too_large = std::error::Error::source(&error)
-            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if too_large { Refusal::TooLarge } else { Refusal::Broken }
     })
 }

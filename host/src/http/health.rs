@@ -16,9 +16,8 @@ pub(super) async fn live() -> impl IntoResponse {
 /// 200 when requests may be sent here, else 503 with the reasons. Anybody may ask.
 pub(super) async fn ready(State(state): State<AppState>) -> impl IntoResponse {
     let problems = state.readiness.problems().await;
-    let (status, word) = match problems.is_empty() {
-        true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
-    };
+    let ready = problems.is_empty();
+    let (status, word) =
+        if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(json!({"status": word, "reasons": problems})))
 }

@@ -1,4 +1,4 @@
-//! What surrounds every handler, outermost first: request id and log line, overload, time limit, panics.
+//! What surrounds every handler, outermost first: request id and log line, time limit, panics, overload, CORS.
 
 use std::time::Instant;
 
@@ -10,6 +10,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::load_shed::LoadShedLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tracing::Instrument;
@@ -18,19 +20,38 @@ use uuid::Uuid;
 use super::AppState;
 use super::error::{ApiError, ErrorCause, Rendering};
 use super::extract::RequestId;
-use super::routes::{Access, Route};
+use super::routes::{Access, Mount, Route};
 
 const REQUEST_ID: &str = "x-request-id";
 
 pub(super) fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     let inner = ServiceBuilder::new()
         .layer(middleware::from_fn(request_log))
-        .layer(HandleErrorLayer::new(overloaded))
-        .load_shed()
-        .concurrency_limit(state.server.max_concurrent_requests)
         .layer(middleware::from_fn_with_state(state.clone(), time_limit))
         .layer(CatchPanicLayer::custom(panicked));
     router.layer(inner)
+}
+
+/// What the protocol and admin routes of the host may work on at once, all together. Health checks are not counted:
+/// a busy host is not a dead one.
+#[derive(Clone)]
+pub(super) struct Overload(GlobalConcurrencyLimitLayer);
+
+impl Overload {
+    pub(super) fn new(state: &AppState) -> Self {
+        Self(GlobalConcurrencyLimitLayer::new(state.server.max_concurrent_requests))
+    }
+
+    pub(super) fn guard(&self, handler: MethodRouter<AppState>, route: &Route) -> MethodRouter<AppState> {
+        if route.mount == Mount::Host {
+            return handler;
+        }
+        let limit = ServiceBuilder::new()
+            .layer(HandleErrorLayer::new(overloaded))
+            .layer(LoadShedLayer::new())
+            .layer(self.0.clone());
+        handler.layer(limit)
+    }
 }
 
 /// Wallets may run in a browser; the admin API is not for other people's pages.

@@ -12,10 +12,12 @@ mod metadata;
 mod nonce;
 mod offers;
 pub mod routes;
+mod serve;
 mod token;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use chancery_sandbox::Sandbox;
 use chancery_store::Store;
@@ -28,6 +30,7 @@ use crate::oauth::AuthorizationServer;
 use crate::plugins;
 
 pub use routes::router;
+pub use serve::{Drained, serve};
 
 /// What handlers work with. They never see the store: `health` asks `Readiness`.
 #[derive(Debug, Clone)]
@@ -46,7 +49,12 @@ pub struct Readiness {
     sandbox: Option<Sandbox>,
     issuers: Arc<Issuers>,
     draining: AtomicBool,
+    /// When the store was last asked, and its answer: asking commits a write, and anybody may ask us.
+    store_check: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
+
+/// How long the store's answer is good.
+const STORE_CHECK: Duration = Duration::from_secs(1);
 
 impl std::fmt::Debug for Readiness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,7 +64,7 @@ impl std::fmt::Debug for Readiness {
 
 impl Readiness {
     pub fn new(store: Arc<dyn Store>, sandbox: Option<Sandbox>, issuers: Arc<Issuers>) -> Self {
-        Self { store, sandbox, issuers, draining: AtomicBool::new(false) }
+        Self { store, sandbox, issuers, draining: AtomicBool::new(false), store_check: tokio::sync::Mutex::default() }
     }
 
     pub fn start_draining(&self) {
@@ -69,8 +77,7 @@ impl Readiness {
         if self.draining.load(Ordering::Acquire) {
             problems.push("draining: the host is about to stop".to_owned());
         }
-        if let Err(error) = self.store.check().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the store is not ready");
+        if !self.store_works().await {
             problems.push("store: the database cannot be read and written".to_owned());
         }
         if let Some(sandbox) = &self.sandbox {
@@ -80,6 +87,24 @@ impl Readiness {
             self.plugin_problems(sandbox, &mut problems);
         }
         problems
+    }
+
+    async fn store_works(&self) -> bool {
+        let mut last = self.store_check.lock().await;
+        if let Some((at, works)) = *last
+            && at.elapsed() < STORE_CHECK
+        {
+            return works;
+        }
+        let works = match self.store.check().await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store is not ready");
+                false
+            }
+        };
+        *last = Some((Instant::now(), works));
+        works
     }
 
     fn plugin_problems(&self, sandbox: &Sandbox, problems: &mut Vec<String>) {

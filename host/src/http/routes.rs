@@ -94,10 +94,11 @@ impl Route {
 
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
+    let overload = layers::Overload::new(&state);
     for route in table() {
         let handler = authn::guard(route.handler.clone(), route.access, &state).fallback(issuer::method_not_allowed);
         for path in route.paths() {
-            router = router.route(&path, layers::cors(handler.clone(), &route));
+            router = router.route(&path, overload.guard(layers::cors(handler.clone(), &route), &route));
         }
     }
     layers::wrap(router.fallback(issuer::not_found), &state).with_state(state)

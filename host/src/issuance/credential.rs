@@ -88,7 +88,7 @@ impl Issuance {
         let signer = issuer.signer(configuration.algorithm)?;
         let mut signed = Vec::with_capacity(keys.len());
         for key in &keys {
-            let draft = self.draft(issuer, configuration, &data, key.as_ref(), now)?;
+            let draft = Self::draft(issuer, configuration, &data, key.as_ref(), now)?;
             signed.push(self.sign(issuer, actor, configuration, &offer, &data, draft, signer.as_ref(), now).await?);
         }
         self.record(issuer, nonces, signed).await
@@ -154,7 +154,6 @@ impl Issuance {
 
     /// Fills the template for one holder and adds the host's own claims.
     fn draft(
-        &self,
         issuer: &Issuer,
         configuration: &CredentialConfiguration,
         data: &Data,

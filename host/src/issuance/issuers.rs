@@ -66,7 +66,7 @@ impl Issuer {
             .find(|key| key.state == KeyState::Active && key.signer.public_key().algorithm() == algorithm)
             .map(|key| &key.signer)
             .ok_or_else(|| {
-                Error::broken("the issuer has no key to sign with", format!("no active {} key", algorithm))
+                Error::broken("the issuer has no key to sign with", format!("no active {algorithm} key"))
             })
     }
 

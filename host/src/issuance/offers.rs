@@ -80,7 +80,7 @@ pub struct CreatedOffer {
 
 impl Issuance {
     pub async fn create_offer(&self, issuer: &Issuer, actor: &Actor, new: NewOffer) -> Result<CreatedOffer, Error> {
-        let subject = self.check_offer(issuer, &new)?;
+        let subject = Self::check_offer(issuer, &new)?;
         let lifetime = self.offer_lifetime(new.expires_in.as_deref())?;
         let now = self.clock.timestamp();
         let offer_id = Uuid::new_v4().to_string();
@@ -142,7 +142,7 @@ impl Issuance {
         Ok(self.store.redeem_offer(&redeem, &success, &refusal).await?)
     }
 
-    fn check_offer(&self, issuer: &Issuer, new: &NewOffer) -> Result<OfferSubject, Error> {
+    fn check_offer(issuer: &Issuer, new: &NewOffer) -> Result<OfferSubject, Error> {
         let invalid = |message: &str| Err(Error::InvalidRequest(message.to_owned()));
         let ids = &new.credential_configuration_ids;
         if ids.is_empty() || ids.len() > MAX_CONFIGURATIONS {

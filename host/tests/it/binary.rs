@@ -186,3 +186,25 @@ fn logs_are_json_where_asked_and_carry_request_ids_but_no_secrets() {
         assert!(!log.contains(secret), "the log holds a secret");
     }
 }
+
+#[test]
+fn a_client_that_never_ends_its_request_is_let_go() {
+    use std::io::{Read as _, Write as _};
+    let site = Site::farmer();
+    let file = site.path("chancery.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nheader_timeout = \"300ms\"\nmax_connections = 2");
+    std::fs::write(&file, text).unwrap();
+    let server = site.serve();
+    let address = site.url.strip_prefix("http://").unwrap();
+    let mut slow: Vec<_> = (0..6).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").unwrap();
+    }
+    server.until("somebody else is served", || server.get("/healthz").0 == 200);
+    // All of them are let go of: reading ends.
+    for stream in &mut slow {
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+    }
+}

@@ -17,6 +17,11 @@ output = "1MiB"
 /// `Any`: the template takes the plugin's whole answer.
 async fn with_hostile() -> TestApp {
     let test = TestApp::start_with_plugin("hostile", GRANT, &[]).await;
+    publish_any(&test).await;
+    test
+}
+
+async fn publish_any(test: &TestApp) {
     test.publish(
         "default",
         "Any",
@@ -29,7 +34,6 @@ async fn with_hostile() -> TestApp {
         }),
     )
     .await;
-    test
 }
 
 async fn refused(test: &TestApp, subject: &str, status: u16, code: &str, hint: &str) -> Answer {
@@ -67,7 +71,7 @@ async fn a_refusal_by_the_plugin_leaves_token_and_nonce_good() {
     let offer = test.offer_of(json!({"credential_configuration_ids": ["Any"], "subject": "trap"})).await;
     let token = test.token_for(&offer).await;
     let proof = test.good_proof().await;
-    let first = test.request_of(&token, "Any", &[proof.clone()]).await;
+    let first = test.request_of(&token, "Any", std::slice::from_ref(&proof)).await;
     first.is_error(500, "server_error", "failed to answer");
     let second = test.request_of(&token, "Any", &[proof]).await;
     second.is_error(500, "server_error", "failed to answer");
@@ -85,6 +89,33 @@ async fn plugins_that_loop_do_not_stop_their_neighbours() {
     assert_eq!(answer.status, 200, "{answer:?}");
     for answer in loops.join_all().await {
         assert!([500, 503].contains(&answer.status.as_u16()), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_allowed_are_shed_and_health_checks_are_not() {
+    let hostile = TestApp::start_with(chancery::app::Plugins::Run, |config| {
+        config.server.max_concurrent_requests = 2;
+        let dir = &config.plugins.dir;
+        std::fs::write(dir.join("hostile.toml"), GRANT).unwrap();
+        std::fs::copy(crate::app::built_plugin("hostile"), dir.join("hostile.wasm")).unwrap();
+    });
+    let test = std::sync::Arc::new(hostile.await);
+    publish_any(&test).await;
+    let offer = test.offer_of(json!({"credential_configuration_ids": ["Any"], "subject": "spin"})).await;
+    let (token, proof) = (test.token_for(&offer).await, test.good_proof().await);
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let (test, token, proof) = (std::sync::Arc::clone(&test), token.clone(), proof.clone());
+        requests.spawn(async move { test.request_of(&token, "Any", &[proof]).await });
+    }
+    assert_eq!(test.get("/healthz").await.status, 200);
+    let answers = requests.join_all().await;
+    let shed: Vec<_> = answers.iter().filter(|a| a.status == 503).collect();
+    assert!(!shed.is_empty() && shed.len() < 12, "{} of 12", shed.len());
+    for answer in shed {
+        answer.is_error(503, "temporarily_unavailable", "as many requests as it may");
+        assert_eq!(answer.headers["retry-after"], "1");
     }
 }
 

@@ -72,7 +72,7 @@ async fn an_old_nonce_and_a_used_one() {
     let key = key(Algorithm::Es256);
     let nonce = test.nonce().await;
     let proof = test.proof(&key, &nonce).sign(&key).await;
-    assert_eq!(test.request(&token, &[proof.clone()]).await.status, 200);
+    assert_eq!(test.request(&token, std::slice::from_ref(&proof)).await.status, 200);
     test.request(&token, &[proof]).await.is_error(400, "invalid_nonce", "used before");
     assert_eq!(test.issued().await, 1);
 

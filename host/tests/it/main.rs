@@ -1,6 +1,7 @@
 //! The one integration binary. `app` is the harness: the real router over a temporary store; `wallet` plays a
 //! wallet whose every byte a test can bend; `server` runs the built binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
+#![allow(unreachable_pub, reason = "one binary: everything in it is its own")]
 #![allow(clippy::disallowed_methods, reason = "tests may look at the system's clock")]
 
 mod app;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::app::{built_plugin, program, root};
 
 /// Patience for a loaded machine; nothing waits this long when all is well.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A copy of `examples/farmer` in a directory of its own, on a free port.
 pub struct Site {

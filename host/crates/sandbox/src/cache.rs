@@ -224,8 +224,6 @@ pub(crate) fn flags(flags: OFlags) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use std::os::unix::fs::symlink;
 
     use tempfile::TempDir;

@@ -144,8 +144,6 @@ impl<'a> Name<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     const PROVIDER: [&str; 2] = ["chancery:plugin/lifecycle@0.1.0", "chancery:plugin/data-provider@0.1.0"];

@@ -124,8 +124,6 @@ impl Stamp {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn names(dir: &Path) -> Vec<String> {

@@ -145,8 +145,6 @@ impl Hasher for Sha256Hasher {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]

@@ -136,8 +136,6 @@ fn to_json(value: toml::Value) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn parse(text: &str) -> Result<Grant, String> {

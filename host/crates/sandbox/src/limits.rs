@@ -222,8 +222,6 @@ fn write_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn resolve(text: &str, ceilings: &Limits) -> Result<Limits, String> {

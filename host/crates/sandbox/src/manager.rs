@@ -201,7 +201,7 @@ impl Manager {
         self.registry.store(Arc::new(plugins));
     }
 
-    /// Makes the next look load everything, whatever the fingerprints say.
+    /// Makes the next look read everything, whatever the fingerprints say.
     fn forget_results(&mut self) {
         for entry in self.entries.values_mut() {
             entry.loaded = None;

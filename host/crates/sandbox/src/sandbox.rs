@@ -105,8 +105,8 @@ impl Sandbox {
         plugins.values().map(|slot| slot.status()).collect()
     }
 
-    /// Looks at the directory now and loads everything again, unchanged files included. Returns when
-    /// that is done.
+    /// Reads every file again now, and tries again what had failed. A generation whose content did not
+    /// change stays as it is. Returns when every plugin is active, pending or rejected.
     pub async fn rescan(&self) {
         let (done, finished) = oneshot::channel();
         // A manager that has ended (shutdown) has nothing left to look at.

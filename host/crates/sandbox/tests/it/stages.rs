@@ -110,6 +110,29 @@ async fn missing_grants_make_it_pending_and_show_the_lines_to_add() {
 }
 
 #[tokio::test]
+async fn a_granted_file_is_read_under_its_guest_path_only() {
+    let mut host = Host::new();
+    host.put("csv-provider.wasm", built("csv-provider"));
+    host.put("farmers.csv", "id,name\n1,Ada\n");
+    let grant = |opened: &str| {
+        let file = "[[grants.files]]\nhost = \"farmers.csv\"\nguest = \"/data/granted.csv\"";
+        format!("{file}\n[config]\nfile = \"{opened}\"\ncolumn = \"id\"")
+    };
+    host.put("csv-provider.toml", grant("/data/granted.csv"));
+    host.start().await;
+    let data = host.sandbox().fetch("csv-provider", request("1")).await.unwrap();
+    assert_eq!(data.claims["name"], "Ada");
+    let status = host.status("csv-provider");
+    assert!(status.grants[0].ends_with("farmers.csv as /data/granted.csv"), "{status:?}");
+
+    host.put("csv-provider.toml", grant("/data/other.csv"));
+    host.sandbox().rescan().await;
+    let status = host.status("csv-provider");
+    assert_eq!(status.failed_at, Some(Stage::Probed), "{status:?}");
+    assert!(status.reason.unwrap().contains("/data/other.csv"));
+}
+
+#[tokio::test]
 async fn another_grant_does_not_link_what_was_not_granted() {
     let files = ["chancery:host/files@0.1.0"];
     let mut host = Host::new();
