@@ -133,3 +133,73 @@ fn no_file_names_a_machine_or_a_registry() {
         assert!(root_path.len() < 4 || !text.contains(&format!("{root_path}/")), "{} names this machine", shown(&path));
     }
 }
+
+/// What deny.toml allows, checked without cargo-deny: it is not on every machine.
+#[test]
+fn licences_are_among_the_allowed_ones() {
+    let deny: toml::Value = toml::from_str(&read(&root().join("deny.toml"))).unwrap();
+    let allowed: Vec<&str> = deny["licenses"]["allow"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    for manifest in ["Cargo.toml", "plugins/Cargo.toml"] {
+        let output = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path", manifest])
+            .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        assert!(packages.len() > 20);
+        for package in packages {
+            let licence = package["license"].as_str().unwrap_or("none");
+            assert!(permits(licence, &allowed), "{}: {licence}", package["name"]);
+        }
+    }
+}
+
+/// Whether an SPDX expression (or the older `A/B`) can be met with what is allowed.
+fn permits(expression: &str, allowed: &[&str]) -> bool {
+    let expression = expression.replace('/', " OR ");
+    let expression = expression.trim();
+    let alternatives = split(expression, " OR ");
+    if alternatives.len() > 1 {
+        return alternatives.iter().any(|one| permits(one, allowed));
+    }
+    let parts = split(expression, " AND ");
+    if parts.len() > 1 {
+        return parts.iter().all(|part| permits(part, allowed));
+    }
+    match expression.strip_prefix('(').and_then(|e| e.strip_suffix(')')) {
+        Some(inner) => permits(inner, allowed),
+        None => allowed.contains(&expression),
+    }
+}
+
+/// Splits at an operator that stands outside of parentheses.
+fn split<'a>(expression: &'a str, operator: &str) -> Vec<&'a str> {
+    let (mut parts, mut from, mut depth) = (Vec::new(), 0, 0);
+    for (at, c) in expression.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ' ' if depth == 0 && expression[at..].starts_with(operator) => {
+                parts.push(&expression[from..at]);
+                from = at + operator.len();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&expression[from..]);
+    parts
+}
+
+#[test]
+fn licence_expressions_are_read() {
+    let allowed = ["MIT", "Apache-2.0"];
+    for good in ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "MIT AND Apache-2.0", "(MIT OR GPL-3.0)", "(MIT OR GPL-3.0) AND Apache-2.0"] {
+        assert!(permits(good, &allowed), "{good}");
+    }
+    for bad in ["none", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR Apache-2.0) AND GPL-3.0", ""] {
+        assert!(!permits(bad, &allowed), "{bad}");
+    }
+}
