@@ -83,6 +83,7 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
         return print_json(&offer);
     }
     print_line(&offer.link);
+    print_line(&format!("page for the person: {}", offer.page));
     if let Some(tx_code) = &offer.tx_code {
         print_line(&format!("transaction code: {tx_code}  (give it to the person on another way)"));
     }

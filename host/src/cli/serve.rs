@@ -1,8 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chancery_sandbox::Sandbox;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, eprintln_line};
@@ -23,8 +24,10 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let listener =
         TcpListener::bind(listen).await.map_err(|e| Failure::Failed(format!("cannot listen on {listen}: {e}")))?;
     let stop = stop_on_signal()?;
+    let hangups = signal(SignalKind::hangup()).map_err(cannot_watch)?;
     let background = [
         tokio::spawn(follow_changes(Arc::clone(&app.issuers), stop.clone())),
+        tokio::spawn(rescan_on_hangup(app.sandbox.clone(), hangups)),
         tokio::spawn(housekeep(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone())),
     ];
     let state = app.http_state();
@@ -69,9 +72,8 @@ async fn offer_bootstrap(app: &App) -> Result<(), Failure> {
 
 /// SIGTERM or Ctrl-C starts the drain; a second one ends the process at once.
 fn stop_on_signal() -> Result<CancellationToken, Failure> {
-    let failed = |e: std::io::Error| Failure::Failed(format!("cannot watch for signals: {e}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_watch)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_watch)?;
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
@@ -85,6 +87,20 @@ fn stop_on_signal() -> Result<CancellationToken, Failure> {
         }
     });
     Ok(stop)
+}
+
+fn cannot_watch(error: std::io::Error) -> Failure {
+    Failure::Failed(format!("cannot watch for signals: {error}"))
+}
+
+/// SIGHUP has the plugin directory read again: for volumes that report no changes, and for plugins that failed.
+async fn rescan_on_hangup(sandbox: Option<Sandbox>, mut hangups: Signal) {
+    while hangups.recv().await.is_some() {
+        if let Some(sandbox) = &sandbox {
+            tracing::info!("asked to read the plugin directory again");
+            sandbox.rescan().await;
+        }
+    }
 }
 
 async fn follow_changes(issuers: Arc<Issuers>, stop: CancellationToken) {

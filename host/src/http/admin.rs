@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use chancery_sandbox::Sandbox;
 use chancery_store::BootstrapRedemption;
 use serde::Deserialize;
 use serde_json::json;
@@ -72,6 +73,21 @@ pub(super) async fn bootstrap(
 
 /// Every plugin file with its stage, and why it is not further. Scope `plugins:read`.
 pub(super) async fn plugins(State(state): State<AppState>) -> Response {
-    let plugins = state.readiness.sandbox().map(chancery_sandbox::Sandbox::plugins).unwrap_or_default();
+    let plugins = state.readiness.sandbox().map(Sandbox::plugins).unwrap_or_default();
     Json(json!({"plugins": plugins})).into_response()
+}
+
+/// Reads every plugin file again, tries again what had failed, and answers as `plugins` does when each one is active,
+/// pending or rejected. Where that takes longer than a request may, it goes on without the caller. Scope `plugins:write`.
+pub(super) async fn rescan_plugins(
+    State(state): State<AppState>,
+    RequestId(request_id): RequestId,
+    Extension(client): Extension<Client>,
+) -> Response {
+    if let Some(sandbox) = state.readiness.sandbox() {
+        let client = client.actor(&request_id).name;
+        tracing::info!(client, request_id, "a client has the plugin directory read again");
+        sandbox.rescan().await;
+    }
+    plugins(State(state)).await
 }

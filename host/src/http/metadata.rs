@@ -46,6 +46,7 @@ pub(super) async fn authorization_server(CurrentIssuer(issuer): CurrentIssuer) -
     let url = &issuer.url;
     let mut scopes: Vec<&str> = issuer.configurations.values().filter_map(|c| c.document.scope.as_deref()).collect();
     scopes.extend(scopes::SCOPES.iter().map(|(name, _)| *name));
+    scopes.sort_unstable();
     scopes.dedup();
     cacheable(json!({
         "issuer": url,

@@ -11,6 +11,7 @@ mod layers;
 mod metadata;
 mod nonce;
 mod offers;
+mod pages;
 pub mod routes;
 mod serve;
 mod token;

@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
-use super::{AppState, admin, authn, credential, health, issuer, layers, metadata, nonce, offers, token};
+use super::{AppState, admin, authn, credential, health, issuer, layers, metadata, nonce, offers, pages, token};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -54,6 +54,9 @@ pub fn table() -> Vec<Route> {
         route("GET",  "/.well-known/jwks.json",                   Issuer,    Public,   get(metadata::jwks)),
         route("GET",  "/.well-known/did.json",                    Host,      Public,   get(metadata::did)),
         route("GET",  "/issuers/{issuer}/did.json",               Host,      Public,   get(metadata::did)),
+        // Pages for people
+        route("GET",  "/offers/{offer}",                          Issuer,    Protocol, get(pages::offer)),
+        route("GET",  "/assets/style.css",                        Host,      Public,   get(pages::style)),
         // OpenID4VCI 1.0
         route("GET",  "/openid4vci/offers/{offer}",               Issuer,    Protocol, get(offers::by_reference)),
         route("POST", "/oauth/token",                             Issuer,    Protocol, post(token::token)),
@@ -64,6 +67,7 @@ pub fn table() -> Vec<Route> {
         route("POST", "/admin/v1/clients",                        Issuer,    Scope("clients:create"), post(admin::create_client)),
         route("POST", "/admin/v1/offers",                         Issuer,    Scope("offers:create"),  post(admin::create_offer)),
         route("GET",  "/admin/v1/plugins",                        Issuer,    Scope("plugins:read"),   get(admin::plugins)),
+        route("POST", "/admin/v1/plugins/rescan",                 Issuer,    Scope("plugins:write"),  post(admin::rescan_plugins)),
     ]
 }
 

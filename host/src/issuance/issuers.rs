@@ -46,7 +46,6 @@ pub struct Macs {
     pub nonce: MacKey,
     pub offer_code: MacKey,
     pub tx_code: MacKey,
-    pub subject: MacKey,
     pub one_time: MacKey,
 }
 
@@ -181,7 +180,6 @@ impl Issuers {
                 nonce: mac("c_nonce")?,
                 offer_code: mac("pre-authorized_code")?,
                 tx_code: mac("tx_code")?,
-                subject: mac("subject")?,
                 one_time: mac("one-time")?,
             },
             id: record.issuer_id,

@@ -70,11 +70,22 @@ pub struct CreatedOffer {
     pub credential_offer: Value,
     /// Where a wallet fetches it (4.1.3).
     pub credential_offer_uri: String,
+    /// The page to show or send to the person.
+    pub page: String,
     /// Links for a wallet: by reference (short enough for a QR code) and by value.
     pub link: String,
     pub link_by_value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tx_code: Option<String>,
+    pub expires_at: Timestamp,
+}
+
+/// An offer that can still be taken, without its code.
+#[derive(Debug)]
+pub struct OpenOffer {
+    pub link: String,
+    pub configuration_ids: Vec<String>,
+    pub tx_code_hint: Option<Value>,
     pub expires_at: Timestamp,
 }
 
@@ -110,12 +121,26 @@ impl Issuance {
         Ok(describe(issuer, record, &code, tx_code))
     }
 
+    /// What a page may show of an offer; `None` once it cannot be taken any more.
+    pub async fn open_offer(&self, issuer: &Issuer, offer_id: &str) -> Result<Option<OpenOffer>, Error> {
+        let record = self.takeable(issuer, offer_id).await?;
+        Ok(record.map(|record| OpenOffer {
+            link: link("credential_offer_uri", &offer_uri(issuer, &record.offer_id)),
+            configuration_ids: record.configuration_ids,
+            tx_code_hint: record.tx_code_hint,
+            expires_at: record.expires_at,
+        }))
+    }
+
+    async fn takeable(&self, issuer: &Issuer, offer_id: &str) -> Result<Option<OfferRecord>, Error> {
+        let now = self.clock.timestamp();
+        let record = self.store.find_offer(&issuer.id, offer_id).await?;
+        Ok(record.filter(|r| r.redeemed_at.is_none() && r.expires_at > now && r.tx_attempts_left > 0))
+    }
+
     /// The offer as a wallet fetches it by reference; `None` once it cannot be taken any more.
     pub async fn credential_offer(&self, issuer: &Issuer, offer_id: &str) -> Result<Option<Value>, Error> {
-        let Some(record) = self.store.find_offer(&issuer.id, offer_id).await? else { return Ok(None) };
-        if record.redeemed_at.is_some() || record.expires_at <= self.clock.timestamp() || record.tx_attempts_left <= 0 {
-            return Ok(None);
-        }
+        let Some(record) = self.takeable(issuer, offer_id).await? else { return Ok(None) };
         let code = self
             .keyring
             .open(&code_context(&issuer.id, offer_id), &record.sealed_code)
@@ -236,15 +261,21 @@ fn offer_object(issuer: &Issuer, record: &OfferRecord, code: &str) -> Value {
     })
 }
 
+fn offer_uri(issuer: &Issuer, offer_id: &str) -> String {
+    format!("{}/openid4vci/offers/{offer_id}", issuer.url)
+}
+
+fn link(name: &str, value: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
+    // Wallets percent-decode but do not all read `+` as a blank.
+    format!("openid-credential-offer://?{}", query.replace('+', "%20"))
+}
+
 fn describe(issuer: &Issuer, record: OfferRecord, code: &str, tx_code: Option<String>) -> CreatedOffer {
     let object = offer_object(issuer, &record, code);
-    let uri = format!("{}/openid4vci/offers/{}", issuer.url, record.offer_id);
-    let link = |name: &str, value: &str| {
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
-        // Wallets percent-decode but do not all read `+` as a blank.
-        format!("openid-credential-offer://?{}", query.replace('+', "%20"))
-    };
+    let uri = offer_uri(issuer, &record.offer_id);
     CreatedOffer {
+        page: format!("{}/offers/{}", issuer.url, record.offer_id),
         link: link("credential_offer_uri", &uri),
         // Some wallets decode twice, so no bare % may be left inside the JSON.
         link_by_value: link("credential_offer", &object.to_string().replace('%', "\\u0025")),

@@ -5,6 +5,7 @@ pub const SCOPES: &[(&str, &str)] = &[
     ("offers:create", "make credential offers"),
     ("clients:create", "register further service clients, with scopes of its own at most"),
     ("plugins:read", "see the plugins, their stages and grants"),
+    ("plugins:write", "have the plugin directory read again"),
 ];
 
 pub fn is_known(scope: &str) -> bool {

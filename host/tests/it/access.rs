@@ -16,6 +16,8 @@ const REVIEWED: &[(&str, &str, Access)] = &[
     ("GET",  "/.well-known/jwks.json",                  Access::Public),
     ("GET",  "/.well-known/did.json",                   Access::Public),
     ("GET",  "/issuers/{issuer}/did.json",              Access::Public),
+    ("GET",  "/offers/{offer}",                         Access::Protocol),
+    ("GET",  "/assets/style.css",                       Access::Public),
     ("GET",  "/openid4vci/offers/{offer}",              Access::Protocol),
     ("POST", "/oauth/token",                            Access::Protocol),
     ("POST", "/openid4vci/nonce",                       Access::Protocol),
@@ -24,6 +26,7 @@ const REVIEWED: &[(&str, &str, Access)] = &[
     ("POST", "/admin/v1/clients",                       Access::Scope("clients:create")),
     ("POST", "/admin/v1/offers",                        Access::Scope("offers:create")),
     ("GET",  "/admin/v1/plugins",                       Access::Scope("plugins:read")),
+    ("POST", "/admin/v1/plugins/rescan",                Access::Scope("plugins:write")),
 ];
 
 #[test]
@@ -75,7 +78,7 @@ async fn every_guarded_route_refuses_no_token_a_wrong_one_and_one_of_another_iss
             call(&test, route.method, &path, Some(&right)).await.is_error(401, "invalid_token", "not valid");
         }
     }
-    assert_eq!(guarded, 4);
+    assert_eq!(guarded, 5);
 }
 
 #[tokio::test]

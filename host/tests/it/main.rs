@@ -18,4 +18,5 @@ mod hostile_proofs;
 mod hostile_requests;
 mod issuers;
 mod judges;
+mod pages;
 mod tidy;

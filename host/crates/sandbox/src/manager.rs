@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,10 +77,14 @@ impl Manager {
         loop {
             tokio::select! {
                 rescan = rescans.recv() => {
-                    let Some(done) = rescan else { return };
+                    let Some(first) = rescan else { return };
+                    // Who asked while the last one ran is answered by this one.
+                    let waiting: Vec<Rescan> = iter::once(first).chain(iter::from_fn(|| rescans.try_recv().ok())).collect();
                     self.forget_results();
                     self.settle_or_warn().await;
-                    let _ = done.send(());
+                    for done in waiting {
+                        let _ = done.send(());
+                    }
                 }
                 Some(()) = changes.recv() => self.settle_or_warn().await,
                 _ = looks.tick() => {
@@ -91,16 +96,15 @@ impl Manager {
     }
 
     /// Looks until nothing changes any more, and loads what is new. A file counts as written when
-    /// two looks in a row see the same.
+    /// two looks in a row see the same, and as removed when two in a row miss it.
     pub(crate) async fn settle(&mut self) -> io::Result<()> {
         for _ in 0..MAX_LOOKS {
             let found = self.look().await?;
-            self.forget_missing(&found);
-            let mut growing = false;
+            let mut unsettled = self.forget_missing(&found);
             for (name, fingerprint) in found {
-                growing |= self.consider(&name, fingerprint).await;
+                unsettled |= self.consider(&name, fingerprint).await;
             }
-            if !growing {
+            if !unsettled {
                 break;
             }
             sleep(self.debounce).await;
@@ -185,20 +189,29 @@ impl Manager {
         slot
     }
 
-    /// Removed plugins end here; calls that run keep their generation until they are done.
-    fn forget_missing(&mut self, found: &BTreeMap<String, Fingerprint>) {
-        let missing = |name: &String| !found.contains_key(name);
-        let gone: Vec<String> = self.entries.keys().filter(|n| missing(n)).cloned().collect();
-        if gone.is_empty() {
-            return;
+    /// Removed plugins end here; calls that run keep their generation until they are done. True if
+    /// it has to be looked again: a tool that removes a file before it writes the new one, or a
+    /// directory listing that misses a file being renamed, must not take a plugin away.
+    fn forget_missing(&mut self, found: &BTreeMap<String, Fingerprint>) -> bool {
+        let mut gone = Vec::new();
+        let mut missed = false;
+        for (name, entry) in self.entries.iter_mut().filter(|(name, _)| !found.contains_key(*name)) {
+            if entry.seen.take().is_some() {
+                missed = true;
+            } else {
+                gone.push(name.clone());
+            }
         }
-        let mut plugins = BTreeMap::clone(&self.registry.load());
-        for name in gone {
-            tracing::info!(plugin = name, "plugin is removed");
-            plugins.remove(&name);
-            self.entries.remove(&name);
+        if !gone.is_empty() {
+            let mut plugins = BTreeMap::clone(&self.registry.load());
+            for name in gone {
+                tracing::info!(plugin = name, "plugin is removed");
+                plugins.remove(&name);
+                self.entries.remove(&name);
+            }
+            self.registry.store(Arc::new(plugins));
         }
-        self.registry.store(Arc::new(plugins));
+        missed
     }
 
     /// Makes the next look read everything, whatever the fingerprints say.
