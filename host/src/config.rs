@@ -10,7 +10,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::duration;
+use crate::{duration, telemetry};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -47,10 +47,16 @@ pub struct Server {
     /// How long a client may take to send a request's head, and to send the next request.
     #[serde(with = "duration")]
     pub header_timeout: Duration,
+    /// How long a client may take nothing of what it is sent.
+    #[serde(with = "duration")]
+    pub write_timeout: Duration,
     /// A request that takes longer is answered 503.
     #[serde(with = "duration")]
     pub request_timeout: Duration,
-    /// How long requests under way may go on after SIGTERM.
+    /// After SIGTERM the host is not ready any more, but takes requests for this long: load balancers need to see it.
+    #[serde(with = "duration")]
+    pub drain_grace: Duration,
+    /// How long requests under way may go on after that.
     #[serde(with = "duration")]
     pub drain_timeout: Duration,
     /// Requests worked on at once; more are answered 503 with `Retry-After`.
@@ -65,7 +71,9 @@ impl Default for Server {
             max_body: 256 * 1024,
             max_connections: 4096,
             header_timeout: Duration::from_secs(15),
+            write_timeout: Duration::from_secs(15),
             request_timeout: Duration::from_secs(30),
+            drain_grace: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(20),
             max_concurrent_requests: 1024,
         }
@@ -88,7 +96,7 @@ impl Default for Data {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
-    /// `sqlite:PATH`. Default: `chancery.db` in `data.dir`.
+    /// `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Default: `chancery.db` in `data.dir`.
     pub url: Option<String>,
 }
 
@@ -187,7 +195,9 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self::parse(&text, Env::prefixed("CHANCERY_").ignore(&["config"]).split("__"), base)
+        // Only names with a section: others are set by people and orchestrators for ends of their own.
+        let env = Env::prefixed("CHANCERY_").filter(|name| name.as_str().contains("__")).split("__");
+        Self::parse(&text, env, base)
             .map_err(|e| ConfigError::Invalid(format!("{}: {e}", path.display())))
     }
 
@@ -200,6 +210,10 @@ impl Config {
         config.data.dir = base.join(&config.data.dir);
         config.plugins.dir = base.join(&config.plugins.dir);
         config.keys.kek_file = config.keys.kek_file.map(|f| base.join(f));
+        config.store.url = config.store.url.map(|url| match url.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}", base.join(path.trim_start_matches("//")).display()),
+            None => url,
+        });
         config.check()?;
         Ok(config)
     }
@@ -207,20 +221,42 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         check_public_url(&self.server.public_url)?;
         let issuance = &self.issuance;
-        let at_least_one = [
-            ("server.max_body", self.server.max_body),
-            ("server.max_connections", self.server.max_connections),
-            ("server.max_concurrent_requests", self.server.max_concurrent_requests),
-            ("plugins.max_instances", self.plugins.max_instances as usize),
-            ("issuance.tx_code_attempts", issuance.tx_code_attempts as usize),
-            ("issuance.batch_size", issuance.batch_size),
-        ];
-        if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value == 0) {
-            return Err(format!("{key} must be at least 1"));
+        let server = &self.server;
+        for (key, value, most) in [
+            ("server.max_body", server.max_body, 64 * 1024 * 1024),
+            ("server.max_connections", server.max_connections, 1_000_000),
+            ("server.max_concurrent_requests", server.max_concurrent_requests, 1_000_000),
+            ("plugins.max_instances", self.plugins.max_instances as usize, 10_000),
+            ("issuance.tx_code_attempts", issuance.tx_code_attempts as usize, 100),
+            ("issuance.batch_size", issuance.batch_size, 1_000),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(format!("{key} must be 1 to {most}, but is {value}"));
+            }
         }
-        if issuance.access_token_lifetime > Duration::from_mins(5) {
-            return Err("issuance.access_token_lifetime must not be over 5m: access tokens are bearer tokens".into());
+        let (second, minute, day) = (Duration::from_secs(1), Duration::from_mins(1), Duration::from_hours(24));
+        for (key, value, least, most) in [
+            ("server.header_timeout", server.header_timeout, second / 10, 10 * minute),
+            ("server.write_timeout", server.write_timeout, second / 10, 10 * minute),
+            ("server.request_timeout", server.request_timeout, second / 10, 10 * minute),
+            ("server.drain_grace", server.drain_grace, Duration::ZERO, 10 * minute),
+            ("server.drain_timeout", server.drain_timeout, Duration::ZERO, 60 * minute),
+            ("plugins.rescan", self.plugins.rescan, second / 10, day),
+            ("issuance.offer_lifetime", issuance.offer_lifetime, second, 365 * day),
+            ("issuance.max_offer_lifetime", issuance.max_offer_lifetime, second, 365 * day),
+            // Access tokens are bearer tokens: at most five minutes.
+            ("issuance.access_token_lifetime", issuance.access_token_lifetime, second, 5 * minute),
+            ("issuance.nonce_lifetime", issuance.nonce_lifetime, second, day),
+            ("issuance.proof_max_age", issuance.proof_max_age, second, day),
+            ("issuance.clock_skew", issuance.clock_skew, Duration::ZERO, 10 * minute),
+        ] {
+            if !(least..=most).contains(&value) {
+                let [least, most, value] = [least, most, value].map(duration::format);
+                return Err(format!("{key} must be {least} to {most}, but is {value}"));
+            }
         }
+        telemetry::filter(&self.log)?;
+        chancery_store::check_url(&self.store_url()).map_err(|e| format!("store.url: {e}"))?;
         if issuance.offer_lifetime > issuance.max_offer_lifetime {
             return Err("issuance.offer_lifetime is longer than issuance.max_offer_lifetime".into());
         }
@@ -244,7 +280,7 @@ impl Config {
 fn check_public_url(text: &str) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("server.public_url {why}, but is {text:?}"));
     let Ok(url) = Url::parse(text) else { return wrong("must be an absolute URL") };
-    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
     if url.scheme() != "https" && !(url.scheme() == "http" && local) {
         return wrong("must be https (http only for localhost)");
     }
@@ -257,7 +293,7 @@ fn check_public_url(text: &str) -> Result<(), String> {
     if url.path() != "/" {
         return wrong("must have no path: further issuers live at /issuers/ID below it");
     }
-    Ok(())
+    chancery_keys::did::did_web_from_url(text).map(drop).or_else(|e| wrong(&format!("must have a did:web form ({e})")))
 }
 
 #[cfg(test)]
@@ -291,6 +327,8 @@ mod tests {
             ("https://issuer.example/a", "no path"),
             ("https://issuer.example?x=1", "no query"),
             ("issuer.example", "absolute"),
+            ("http://[::1]:8080", "https"),
+            ("https://[2001:db8::1]", "did:web"),
         ] {
             let error = parse(&format!("[server]\npublic_url = {url:?}\n")).unwrap_err();
             assert!(error.contains(part), "{url}: {error}");
@@ -300,7 +338,18 @@ mod tests {
 
     #[test]
     fn zero_limits_and_long_tokens_are_refused() {
-        assert!(parse("[issuance]\nbatch_size = 0\n").unwrap_err().contains("issuance.batch_size"));
+        for (text, hint) in [
+            ("[issuance]\nbatch_size = 0\n", "issuance.batch_size must be 1 to"),
+            ("[server]\nmax_concurrent_requests = 9223372036854775807\n", "server.max_concurrent_requests"),
+            ("[server]\nrequest_timeout = \"0s\"\n", "server.request_timeout must be 100ms to"),
+            ("[issuance]\nnonce_lifetime = \"0s\"\n", "issuance.nonce_lifetime"),
+            ("[log]\nfilter = \"][\"\n", "log.filter"),
+            ("[store]\nurl = \"mysql://x\"\n", "store.url"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(hint), "{error}");
+        }
+        assert_eq!(parse("[store]\nurl = \"sqlite:x.db\"\n").unwrap().store_url(), "sqlite:/srv/x.db");
         assert!(parse("[issuance]\naccess_token_lifetime = \"1h\"\n").unwrap_err().contains("5m"));
         assert!(parse("[issuance]\nnonce_lifetime = \"soon\"\n").unwrap_err().contains("soon"));
     }

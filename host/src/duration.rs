@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer};
 
+/// Longer ones leave the calendar when they are added to a date.
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
+
 pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("expected a duration such as \"500ms\", \"90s\", \"10m\", \"36h\" or \"365d\", found {text:?}");
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
@@ -17,7 +20,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         "d" => number.checked_mul(86_400_000),
         _ => None,
     };
-    millis.map(Duration::from_millis).ok_or_else(wrong)
+    let duration = millis.map(Duration::from_millis).ok_or_else(wrong)?;
+    if duration > LONGEST {
+        return Err(format!("{text:?} is longer than {}", format(LONGEST)));
+    }
+    Ok(duration)
 }
 
 /// The largest unit that says it exactly.
@@ -48,7 +55,7 @@ mod tests {
         for text in ["500ms", "90s", "10m", "36h", "365d"] {
             assert_eq!(format(parse(text).unwrap()), text);
         }
-        for text in ["", "10", "10 m", "-1s", "1y", "99999999999999999999d", "18446744073709551615d"] {
+        for text in ["", "10", "10 m", "-1s", "1y", "99999999999999999999d", "18446744073709551615d", "36501d"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

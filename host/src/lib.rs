@@ -8,6 +8,7 @@
 //! | [`oauth`] | the built-in authorization server: token endpoint, service clients |
 //! | [`audit`] | events, written with the action they tell of |
 //! | [`cli`] | one file a subcommand |
+//! | [`kek`] | the file of the key-encryption key |
 //! | [`plugins`] | the sandbox as this host sets it up |
 //! | [`config`] | the operator's file, checked before a port opens |
 //! | [`clock`], [`duration`], [`telemetry`] | time as a parameter, durations as text, logs |
@@ -23,6 +24,7 @@ pub mod config;
 pub mod duration;
 pub mod http;
 pub mod issuance;
+pub mod kek;
 pub mod oauth;
 pub mod plugins;
 pub mod telemetry;

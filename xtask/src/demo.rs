@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chancery_credential::sd_jwt::Disclosed;
+use chancery_credential::{jsonld::Contexts, sd_jwt::Disclosed};
 use serde_json::Value;
 
 use crate::{
@@ -36,24 +36,34 @@ pub(crate) fn run(exit: bool) -> Result<(), Box<dyn Error>> {
     let host = site.serve()?;
     println!("  {} (log: {})", site.url, site.dir.join("serve.log").display());
 
-    heading("An offer for subject 1003");
-    let offer = site.offer()?;
-    println!("  {}", offer["link"].as_str().unwrap_or_default());
-
-    heading("A wallet takes it");
     let wallet = Wallet::new()?;
-    let credential = wallet.take(offer["credential_offer_uri"].as_str().unwrap_or_default())?;
-
+    let credential = take(&site, &wallet, "FarmerCredential")?;
+    let credential = credential.as_str().ok_or("an SD-JWT VC is text")?;
     heading("The SD-JWT VC");
     println!("{credential}");
-    let shown = wallet.verify(&site.url, &credential)?;
-    show(&shown)?;
+    show(&wallet.verify_sd_jwt(&site.url, credential)?)?;
+
+    let credential = take(&site, &wallet, "FarmerCredentialLd")?;
+    heading("The JSON-LD credential");
+    println!("{}", serde_json::to_string_pretty(&credential)?);
+    let secured = wallet.verify_ld(&site.url, &credential, &site.contexts()?)?;
+    heading("Verification");
+    println!("  proof            valid, {}, by {}", secured.cryptosuite.as_str(), secured.verification_method);
+    println!("  holder binding   the subject is the wallet's own key");
 
     if exit {
         return Ok(());
     }
     what_next(&site);
     host.wait()
+}
+
+fn take(site: &Site, wallet: &Wallet, configuration: &str) -> Result<Value, Box<dyn Error>> {
+    heading(&format!("An offer of {configuration} for subject 1003"));
+    let offer = site.offer(configuration)?;
+    println!("  {}", offer["link"].as_str().unwrap_or_default());
+    heading("A wallet takes it");
+    wallet.take(offer["credential_offer_uri"].as_str().unwrap_or_default())
 }
 
 fn show(shown: &Disclosed) -> Result<(), Box<dyn Error>> {
@@ -129,8 +139,20 @@ impl Site {
         Ok(host)
     }
 
-    fn offer(&self) -> Result<Value, Box<dyn Error>> {
-        let arguments = ["offer", "create", "--configuration", "FarmerCredential", "--subject", "1003", "--json"];
+    /// The contexts of the JSON-LD credential, as a verifier would have fetched them.
+    fn contexts(&self) -> Result<Contexts, Box<dyn Error>> {
+        let directory = self.dir.join("config/FarmerCredentialLd");
+        let configuration: toml::Table = fs::read_to_string(directory.join("configuration.toml"))?.parse()?;
+        let mut documents = Vec::new();
+        for (url, file) in configuration["contexts"].as_table().into_iter().flatten() {
+            let text = fs::read_to_string(directory.join(file.as_str().unwrap_or_default()))?;
+            documents.push((url.clone(), serde_json::from_str(&text)?));
+        }
+        Ok(Contexts::with(documents.iter().map(|(url, document): &(String, Value)| (url.as_str(), document)))?)
+    }
+
+    fn offer(&self, configuration: &str) -> Result<Value, Box<dyn Error>> {
+        let arguments = ["offer", "create", "--configuration", configuration, "--subject", "1003", "--json"];
         let output = self.command(&arguments).stderr(Stdio::inherit()).output()?;
         if !output.status.success() {
             return Err("no offer could be made".into());
@@ -162,7 +184,7 @@ fn free_port() -> io::Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name())))?;

@@ -1,9 +1,11 @@
 //! Development tasks of this repository: `cargo xtask <command>`. One file a command.
 
+mod bench;
 mod demo;
 mod guests;
 mod paths;
 mod run;
+mod soak;
 mod test;
 mod toolchain;
 mod wallet;
@@ -31,6 +33,10 @@ enum Command {
     },
     /// Set everything up and run every check there is
     Test,
+    /// Measure every part of an issuance, the whole, and a peer, with optimized builds
+    Bench(bench::Options),
+    /// Kill the host under load, again and again, and check that nothing acknowledged is lost
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +54,8 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Plugins => guests::run()?,
         Command::Demo { exit } => demo::run(*exit)?,
         Command::Test => test::run_everything()?,
+        Command::Bench(options) => bench::build_and_run(options)?,
+        Command::Soak(options) => soak::build_and_run(options)?,
     }
     Ok(())
 }

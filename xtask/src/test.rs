@@ -5,6 +5,7 @@ use std::{error::Error, process::Command};
 use crate::{
     guests, paths,
     run::{cargo, ensure_node, heading, run},
+    soak,
 };
 
 pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
@@ -19,6 +20,7 @@ pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     let guests = ["--manifest-path", "plugins/Cargo.toml", "--target-dir", "target/guests", "--locked"];
     let with_guests = |first: &[&str], last: &[&str]| cargo(&[first, &guests, last].concat());
     run("Tests of the host", &mut cargo(&["test", "--workspace", "--locked"]))?;
+    soak::run(&soak::Options::in_tests())?;
     run("Tests of the plugins and their SDK", &mut with_guests(&["test", "--workspace", "--all-features"], &[]))?;
     let deny_warnings = ["--", "--deny", "warnings"];
     run("Lints of the host", &mut cargo(&[&["clippy", "--workspace", "--all-targets", "--locked"][..], &deny_warnings].concat()))?;

@@ -3,11 +3,8 @@
 
 use std::error::Error;
 
-use chancery_credential::sd_jwt::Disclosed;
-use chancery_keys::{
-    Algorithm, CompactJws, PublicKey, Signer, SoftwareKey, SystemEntropy,
-    jose::sign_compact,
-};
+use chancery_credential::{data_integrity::Secured, jsonld::Contexts, sd_jwt::Disclosed};
+use chancery_keys::{Algorithm, CompactJws, PublicKey, Signer, SoftwareKey, SystemEntropy, did, jose::sign_compact};
 use serde_json::{Map, Value, json};
 use ureq::{Agent, Body, http::Response};
 
@@ -27,7 +24,7 @@ impl Wallet {
     }
 
     /// Takes what the offer at this address offers.
-    pub(crate) fn take(&self, offer_uri: &str) -> Result<String, Box<dyn Error>> {
+    pub(crate) fn take(&self, offer_uri: &str) -> Result<Value, Box<dyn Error>> {
         let offer = self.get(offer_uri)?;
         let issuer = text(&offer, "credential_issuer")?;
         let metadata = self.get(&format!("{issuer}/.well-known/openid-credential-issuer"))?;
@@ -45,7 +42,7 @@ impl Wallet {
         let url = text(&metadata, "credential_endpoint")?;
         let bearer = format!("Bearer {}", text(&token, "access_token")?);
         let answer = read("POST", url, self.agent.post(url).header("authorization", bearer).send_json(&request))?;
-        Ok(text(&answer["credentials"][0], "credential")?.to_owned())
+        Ok(answer["credentials"][0]["credential"].clone())
     }
 
     fn proof(&self, issuer: &str, nonce: &str) -> Result<String, Box<dyn Error>> {
@@ -58,7 +55,7 @@ impl Wallet {
     }
 
     /// Checks the issuer's signature and the binding to our key; the reading checks every disclosure's digest.
-    pub(crate) fn verify(&self, issuer: &str, credential: &str) -> Result<Disclosed, Box<dyn Error>> {
+    pub(crate) fn verify_sd_jwt(&self, issuer: &str, credential: &str) -> Result<Disclosed, Box<dyn Error>> {
         let disclosed = Disclosed::parse(credential, MAX_CREDENTIAL)?;
         let published = self.get(&format!("{issuer}/.well-known/jwt-vc-issuer"))?;
         let keys = published["jwks"]["keys"].as_array().ok_or("the issuer publishes no keys")?;
@@ -70,6 +67,30 @@ impl Wallet {
             return Err("the credential is bound to another key than ours".into());
         }
         Ok(disclosed)
+    }
+
+    /// Checks the issuer's proof by the key that its DID document allows for it, and that we are the subject.
+    pub(crate) fn verify_ld(
+        &self,
+        issuer: &str,
+        credential: &Value,
+        contexts: &Contexts,
+    ) -> Result<Secured, Box<dyn Error>> {
+        let secured = Secured::parse(&object(credential), contexts)?;
+        let published = self.get(&format!("{issuer}/.well-known/did.json"))?;
+        let method = &secured.verification_method;
+        if !published["assertionMethod"].as_array().is_some_and(|methods| methods.iter().any(|id| id == method)) {
+            return Err("the issuer does not allow the key that signed".into());
+        }
+        let methods = published["verificationMethod"].as_array().ok_or("the issuer publishes no keys")?;
+        let key = methods.iter().find(|entry| entry["id"] == *method);
+        let key =
+            PublicKey::from_multikey(text(key.ok_or("the key that signed is not there")?, "publicKeyMultibase")?)?;
+        key.verify(&secured.signing_input, &secured.signature)?;
+        if credential["credentialSubject"]["id"] != did::did_jwk(self.key.public_key()) {
+            return Err("the credential is about the holder of another key than ours".into());
+        }
+        Ok(secured)
     }
 
     fn get(&self, url: &str) -> Result<Value, Box<dyn Error>> {

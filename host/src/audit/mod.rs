@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// Who acts, in which request.
 #[derive(Debug, Clone)]
 pub struct Actor {
-    /// Client id, `wallet`, `cli` or `system`.
+    /// `client:ID`, `wallet`, `cli`, `bootstrap token` or `system`.
     pub name: String,
     pub request_id: Option<String>,
 }
@@ -15,6 +15,11 @@ pub struct Actor {
 impl Actor {
     pub fn new(name: &str, request_id: Option<&str>) -> Self {
         Self { name: name.to_owned(), request_id: request_id.map(str::to_owned) }
+    }
+
+    /// A service client. The prefix keeps a client named `wallet` from passing for one.
+    pub fn client(client_id: &str, request_id: Option<&str>) -> Self {
+        Self::new(&format!("client:{client_id}"), request_id)
     }
 
     pub fn system() -> Self {

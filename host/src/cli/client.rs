@@ -11,14 +11,16 @@ use pem::Pem;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Failure, eprintln_line, print_line};
+use super::{Failure, eprintln_line, print_line, with_causes};
 use crate::app::{App, Migrate, Plugins};
 use crate::audit::Actor;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
+use crate::issuance::error::Error as IssuanceError;
 use crate::issuance::issuers::DEFAULT_ISSUER;
-use crate::issuance::publish::issuer_url;
+use crate::issuance::setup::issuer_url;
 use crate::oauth::clients::NewClient;
+use crate::oauth::error::Error as OAuthError;
 use crate::oauth::scopes;
 
 const CREATE_HELP: &str = "\
@@ -106,6 +108,10 @@ async fn create(config: Config, arguments: Create) -> Result<(), Failure> {
     let id = new.client_id.clone();
     let registered = app.oauth.register_client(&issuer, &Actor::cli(), new, &scopes::all()).await;
     if let Err(error) = registered {
+        if let OAuthError::Issuance(IssuanceError::Unavailable { .. } | IssuanceError::Broken { .. }) = error {
+            // Whether the client exists now is not known, so its key stays.
+            return Err(Failure::Failed(with_causes(&error)));
+        }
         if let Some(path) = &arguments.new_key {
             // A key of no client is litter; the file was made a moment ago by us.
             let _ = fs::remove_file(path);

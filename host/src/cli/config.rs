@@ -6,18 +6,22 @@ use clap::Subcommand;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Failure, print_json, print_line};
+use super::{Failure, eprintln_line, print_json, print_line, with_causes};
 use crate::app::{App, Migrate, Plugins};
 use crate::audit::Actor;
 use crate::config::Config;
-use crate::issuance::configuration::Document;
+use crate::issuance::configuration::{CredentialConfiguration, Document};
+use crate::issuance::error::Error;
+use crate::issuance::formats::IssuerIdentity;
 use crate::issuance::issuers::DEFAULT_ISSUER;
-use crate::issuance::publish::{PublishError, ensure_issuer, issuer_url};
+use crate::issuance::publish::PublishError;
+use crate::issuance::setup::{Setup, issuer_url};
 
 const APPLY_HELP: &str = "\
 DIR holds `issuer.toml` (optional: the issuer's display) and, for each credential configuration, a directory
-named for its id with `configuration.toml`, `template.json` and `sample.json`. All of them are checked, then all
-are published, or none. What did not change keeps its version. A running host takes changes over by itself.
+named for its id with `configuration.toml`, `template.json`, `sample.json` and the JSON-LD contexts that it names.
+All of them are checked, then all are published, or none. What did not change keeps its version. A running host takes
+changes over by itself.
 
 Examples:
   chancery config apply config/
@@ -41,19 +45,33 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
     let Command::Apply { dir, issuer, json } = command;
     let set = read_directory(&dir)?;
     let app = App::open(config, Migrate::Apply, Plugins::Leave).await?;
-    let url = issuer_url(&app.config.server.public_url, &issuer);
-    let failed = |e: &dyn std::fmt::Display| Failure::Failed(e.to_string());
-    let (store, clock, entropy) = (app.store.as_ref(), app.clock.as_ref(), app.entropy.as_ref());
-    ensure_issuer(store, &app.keyring, clock, entropy, &issuer, &url, set.display)
-        .await
-        .map_err(|e| Failure::Usage(e.to_string()))?;
+    let failed = |e: &(dyn std::error::Error + 'static)| Failure::Failed(with_causes(e));
+    let identity = IssuerIdentity::at(&issuer_url(&app.config.server.public_url, &issuer));
+    let identity = identity.map_err(|e| Failure::Usage(e.to_string()))?;
+    for (id, document) in &set.documents {
+        // All of it is checked before anything is written, the issuer included.
+        CredentialConfiguration::compile(id, 0, document.clone(), &identity)
+            .map_err(|e| Failure::Usage(format!("{}/{id}: {e}; nothing was published", dir.display())))?;
+    }
+    let setup = Setup {
+        store: app.store.as_ref(),
+        keyring: &app.keyring,
+        clock: app.clock.as_ref(),
+        entropy: app.entropy.as_ref(),
+    };
+    setup.ensure(&app.config.server.public_url, &issuer, set.display).await.map_err(|e| match e {
+        Error::InvalidRequest(_) => Failure::Usage(e.to_string()),
+        other => failed(&other),
+    })?;
     app.issuers.refresh().await.map_err(|e| failed(&e))?;
-    let issuer = app.issuers.get(&issuer).ok_or_else(|| failed(&"the issuer was not stored"))?;
+    let issuer = app.issuers.get(&issuer).ok_or_else(|| Failure::Failed(format!("the issuer {issuer} is unusable")))?;
+    let plugins: Vec<String> = set.documents.iter().filter_map(|(_, d)| Some(d.plugin.as_ref()?.name.clone())).collect();
     let published = app.issuance.publish_configurations(&issuer, &Actor::cli(), set.documents).await;
     let published = published.map_err(|error| match error {
         PublishError::Invalid { .. } => Failure::Usage(format!("{}/{error}; nothing was published", dir.display())),
         PublishError::Store(_) => failed(&error),
     })?;
+    warn_of_missing_plugins(&app.config, &plugins);
     if json {
         let rows = published.iter().map(
             |p| json!({"configuration_id": p.configuration_id, "version": p.version, "changed": p.changed}),
@@ -65,6 +83,16 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
         print_line(&format!("{word}  {} version {}  ({})", p.configuration_id, p.version, issuer.url));
     }
     Ok(())
+}
+
+/// A configuration may come before its plugin, so this is no error.
+fn warn_of_missing_plugins(config: &Config, plugins: &[String]) {
+    for name in plugins {
+        let file = config.plugins.dir.join(format!("{name}.wasm"));
+        if !file.is_file() {
+            eprintln_line(&format!("warning: the plugin {name} is not there yet: {} is missing", file.display()));
+        }
+    }
 }
 
 struct Directory {
@@ -123,6 +151,13 @@ fn read_configuration(dir: &Path) -> Result<(String, Document), Failure> {
             return Err(wrong("configuration.toml", &format!("{part} belongs in {part}.json")));
         }
         file.rest.insert(part.to_owned(), json(&format!("{part}.json"))?);
+    }
+    // In the file a context's URL leads to another file; in the document to what that file holds.
+    for (url, context) in file.rest.get_mut("contexts").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Some(name) = context.as_str().map(str::to_owned) else {
+            return Err(wrong("configuration.toml", &format!("contexts: {url} must name a file")));
+        };
+        *context = json(&name)?;
     }
     let document = serde_json::from_value(Value::Object(file.rest)).map_err(|e| wrong("configuration.toml", &e))?;
     let id = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();

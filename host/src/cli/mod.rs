@@ -1,8 +1,10 @@
 //! The command line: one file a subcommand.
 
+mod audit;
 mod check_config;
 mod client;
 mod config;
+mod credential;
 mod migrate;
 mod offer;
 mod plugin;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
+pub(crate) use crate::issuance::error::with_causes;
 use crate::config::{Config, ConfigError, Log};
 use crate::plugins::COMPILE_WORKER;
 use crate::telemetry;
@@ -57,6 +60,12 @@ enum Command {
     /// Service clients of the admin API.
     #[command(subcommand)]
     Client(client::Command),
+    /// Credentials that were issued.
+    #[command(subcommand)]
+    Credential(credential::Command),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(audit::Command),
     #[command(name = COMPILE_WORKER, hide = true)]
     CompileWorker,
 }
@@ -119,6 +128,8 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Plugin(command) => plugin::run(load(path, Quiet::Yes)?, command).await,
         Command::Offer(command) => offer::run(load(path, Quiet::Yes)?, command).await,
         Command::Client(command) => client::run(load(path, Quiet::Yes)?, command).await,
+        Command::Credential(command) => credential::run(load(path, Quiet::Yes)?, command).await,
+        Command::Audit(command) => audit::run(load(path, Quiet::Yes)?, command).await,
         Command::CompileWorker => Ok(()),
     }
 }
@@ -145,11 +156,17 @@ fn load(path: &Path, quiet: Quiet) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// A line of a subcommand's result. A closed pipe ends the process quietly, as with any tool.
+/// A line of a subcommand's result. A reader that has gone ends the process quietly, as with any tool; a result
+/// that cannot be written is a failure.
 pub(crate) fn print_line(line: &str) {
-    use std::io::Write as _;
-    if writeln!(std::io::stdout(), "{line}").is_err() {
-        std::process::exit(0);
+    use std::io::{ErrorKind, Write as _};
+    match writeln!(std::io::stdout(), "{line}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln_line(&format!("chancery: the result cannot be written: {error}"));
+            std::process::exit(1);
+        }
     }
 }
 

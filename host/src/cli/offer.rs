@@ -1,8 +1,10 @@
 use std::path::PathBuf;
 
+use chancery_credential::{JsonLimits, parse_strict};
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
-use super::{Failure, print_json, print_line};
+use super::{Failure, print_json, print_line, with_causes};
 use crate::app::{App, Migrate, Plugins};
 use crate::audit::Actor;
 use crate::config::Config;
@@ -57,7 +59,10 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
     let claims = create.claims.as_ref().map(|path| {
         let wrong = |e: &dyn std::fmt::Display| Failure::Usage(format!("{}: {e}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-        serde_json::from_str(&text).map_err(|e| wrong(&e))
+        match parse_strict(&text, &JsonLimits::default()).map_err(|e| wrong(&e))? {
+            Value::Object(claims) => Ok(claims),
+            _ => Err(wrong(&"it must hold a JSON object")),
+        }
     });
     let app = App::open(config, Migrate::Check, Plugins::Leave).await?;
     let issuer = app.issuers.get(&create.issuer);
@@ -77,7 +82,7 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
             let known: Vec<&str> = issuer.configurations.keys().map(String::as_str).collect();
             Failure::Usage(format!("{error}; published are: {}", known.join(", ")))
         }
-        other => Failure::Failed(other.to_string()),
+        other => Failure::Failed(with_causes(&other)),
     })?;
     if create.json {
         return print_json(&offer);

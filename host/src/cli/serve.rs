@@ -35,12 +35,15 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let address = listener.local_addr().map_or_else(|_| listen.to_string(), |a| a.to_string());
     tracing::info!(address, issuer = app.config.server.public_url, "serving");
 
-    let draining = stop.clone();
+    let (asked, close, grace) = (stop.clone(), CancellationToken::new(), app.config.server.drain_grace);
+    let closing = close.clone();
     tokio::spawn(async move {
-        draining.cancelled().await;
+        asked.cancelled().await;
         readiness.start_draining();
+        tokio::time::sleep(grace).await;
+        closing.cancel();
     });
-    let drained = http::serve(listener, http::router(state), &app.config.server, stop.clone()).await;
+    let drained = http::serve(listener, http::router(state), &app.config.server, close).await;
     if let Some(sandbox) = &app.sandbox {
         sandbox.shutdown().await;
     }
@@ -82,7 +85,7 @@ fn stop_on_signal() -> Result<CancellationToken, Failure> {
             if attempt > 0 {
                 std::process::exit(1);
             }
-            tracing::info!("asked to stop: no new requests, those under way go on");
+            tracing::info!("asked to stop: not ready any more, requests under way go on");
             token.cancel();
         }
     });
@@ -104,9 +107,16 @@ async fn rescan_on_hangup(sandbox: Option<Sandbox>, mut hangups: Signal) {
 }
 
 async fn follow_changes(issuers: Arc<Issuers>, stop: CancellationToken) {
+    let mut failing = false;
     while !wait(&stop, REFRESH).await {
-        if let Err(error) = issuers.refresh().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the store's changes could not be taken over");
+        match issuers.refresh().await {
+            Ok(()) => failing = false,
+            // Said once, not twice a second.
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store's changes cannot be taken over");
+            }
+            Err(_) => {}
         }
     }
 }

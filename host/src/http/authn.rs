@@ -23,7 +23,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn actor(&self, request_id: &str) -> Actor {
-        Actor::new(&self.client_id, Some(request_id))
+        Actor::client(&self.client_id, Some(request_id))
     }
 }
 

@@ -43,7 +43,11 @@ impl ApiError {
     }
 
     pub fn not_found(rendering: Rendering, public: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, rendering, "not-found", public)
+        let code = match rendering {
+            Rendering::OAuth => "invalid_request",
+            Rendering::Problem => "not-found",
+        };
+        Self::new(StatusCode::NOT_FOUND, rendering, code, public)
     }
 
     pub fn method_not_allowed() -> Self {
@@ -53,10 +57,6 @@ impl ApiError {
             "method-not-allowed",
             "this path is not served for this method",
         )
-    }
-
-    pub fn conflict(public: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, Rendering::Problem, "conflict", public)
     }
 
     /// RFC 6750, 3: a request without any token gets no error code, but some clients need a parameter.
@@ -81,11 +81,22 @@ impl ApiError {
         error
     }
 
-    pub fn busy(public: &str) -> Self {
-        let mut error =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, Rendering::OAuth, "temporarily_unavailable", public);
+    pub fn busy(rendering: Rendering, public: &str) -> Self {
+        let code = match rendering {
+            Rendering::OAuth => "temporarily_unavailable",
+            Rendering::Problem => "unavailable",
+        };
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, rendering, code, public);
         error.retry_after = Some(1);
         error
+    }
+
+    pub fn panicked(rendering: Rendering) -> Self {
+        let code = match rendering {
+            Rendering::OAuth => "server_error",
+            Rendering::Problem => "internal",
+        };
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, rendering, code, "something went wrong here")
     }
 
     /// The credential endpoint's errors (OpenID4VCI 1.0, 8.3.1.2).
@@ -129,6 +140,7 @@ impl ApiError {
             OAuthError::InvalidGrant(_) => (StatusCode::BAD_REQUEST, "invalid_grant"),
             OAuthError::InvalidClient(_) => (StatusCode::UNAUTHORIZED, "invalid_client"),
             OAuthError::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            OAuthError::InvalidAuthorizationDetails(_) => (StatusCode::BAD_REQUEST, "invalid_authorization_details"),
             OAuthError::UnsupportedGrantType(_) => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             OAuthError::Issuance(IssuanceError::Unavailable { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")

@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use chancery_credential::{JsonLimits, parse_strict};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
@@ -29,7 +30,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for AdminJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let body = read(request, state, "application/json", Rendering::Problem, "invalid-request").await?;
+        let body = read(request, state.server.max_body, "application/json", Rendering::Problem, "invalid-request").await?;
         object(&body).map(Self).map_err(|e| {
             let text = format!("the body is not what is expected: {e}");
             ApiError::new(StatusCode::BAD_REQUEST, Rendering::Problem, "invalid-request", text)
@@ -45,7 +46,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for CredentialJson<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         const CODE: &str = "invalid_credential_request";
-        let body = read(request, state, "application/json", Rendering::OAuth, CODE).await?;
+        let body = read(request, state.server.max_body, "application/json", Rendering::OAuth, CODE).await?;
         object(&body).map(Self).map_err(|e| {
             let text = format!("the body is not a credential request: {e}");
             ApiError::new(StatusCode::BAD_REQUEST, Rendering::OAuth, CODE, text)
@@ -53,13 +54,19 @@ impl<T: DeserializeOwned> FromRequest<AppState> for CredentialJson<T> {
     }
 }
 
-/// Reads a JSON object. Left to itself serde would take an array for a struct as well.
-fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+/// Reads a JSON object without duplicate members. Left to itself serde would take an array for a struct as well.
+fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(serde::de::Error::custom("it must be a JSON object"));
+        return Err("it must be a JSON object".to_owned());
     }
-    serde_json::from_slice(body)
+    let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+    let value = parse_strict(text, &JsonLimits::default()).map_err(|e| e.to_string())?;
+    serde_json::from_value(value).map_err(|e| e.to_string())
 }
+
+/// Bytes of a form: a client assertion or two, not a document.
+const MAX_FORM: usize = 16 * 1024;
+const MAX_PARAMETERS: usize = 32;
 
 /// Form parameters, each at most once (RFC 6749, 3.2).
 pub(super) struct OAuthForm(Vec<(String, String)>);
@@ -78,9 +85,13 @@ impl FromRequest<AppState> for OAuthForm {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         const CODE: &str = "invalid_request";
         let invalid = |text: String| ApiError::new(StatusCode::BAD_REQUEST, Rendering::OAuth, CODE, text);
-        let body = read(request, state, "application/x-www-form-urlencoded", Rendering::OAuth, CODE).await?;
+        let limit = MAX_FORM.min(state.server.max_body);
+        let body = read(request, limit, "application/x-www-form-urlencoded", Rendering::OAuth, CODE).await?;
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(&body) {
+            if pairs.len() == MAX_PARAMETERS {
+                return Err(invalid(format!("the request has more than {MAX_PARAMETERS} parameters")));
+            }
             if pairs.iter().any(|(other, _)| *other == name) {
                 return Err(invalid(format!("the parameter {name} stands in the request twice")));
             }
@@ -92,7 +103,7 @@ impl FromRequest<AppState> for OAuthForm {
 
 async fn read(
     request: Request,
-    state: &AppState,
+    max_body: usize,
     content_type: &str,
     rendering: Rendering,
     code: &'static str,
@@ -102,9 +113,9 @@ async fn read(
         let text = format!("the body must be sent as {content_type}");
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, rendering, code, text));
     }
-    limited(body, &parts.headers, state.server.max_body).await.map_err(|refusal| match refusal {
+    limited(body, &parts.headers, max_body).await.map_err(|refusal| match refusal {
         Refusal::TooLarge => {
-            let text = format!("the body is larger than {} bytes", state.server.max_body);
+            let text = format!("the body is larger than {max_body} bytes");
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, rendering, code, text)
         }
         Refusal::Broken => ApiError::new(StatusCode::BAD_REQUEST, rendering, code, "the body ended too early"),

@@ -15,13 +15,14 @@ impl FromRequestParts<AppState> for CurrentIssuer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| ApiError::not_found(Rendering::Problem, "there is no such issuer"))?;
+        let rendering = parts.extensions.get::<Rendering>().copied().unwrap_or(Rendering::Problem);
+        let unknown = || ApiError::not_found(rendering, "there is no such issuer");
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unknown())?;
         let id = params.iter().find(|(name, _)| *name == "issuer").map_or(DEFAULT_ISSUER, |(_, id)| id);
         // The default issuer has one URL only: its identifier must not be served at two places.
         let named_default = id == DEFAULT_ISSUER && params.iter().any(|(name, _)| name == "issuer");
         let issuer = state.issuers.get(id).filter(|_| !named_default);
-        issuer.map(Self).ok_or_else(|| ApiError::not_found(Rendering::Problem, "there is no such issuer"))
+        issuer.map(Self).ok_or_else(unknown)
     }
 }
 

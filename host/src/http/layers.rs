@@ -1,14 +1,15 @@
 //! What surrounds every handler, outermost first: request id and log line, time limit, panics, overload, CORS.
 
+use std::any::Any as AnyValue;
 use std::time::Instant;
 
-use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
+use axum::{BoxError, Extension};
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
@@ -20,17 +21,9 @@ use uuid::Uuid;
 use super::AppState;
 use super::error::{ApiError, ErrorCause, Rendering};
 use super::extract::RequestId;
-use super::routes::{Access, Mount, Route};
+use super::routes::{Mount, Route};
 
 const REQUEST_ID: &str = "x-request-id";
-
-pub(super) fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
-    let inner = ServiceBuilder::new()
-        .layer(middleware::from_fn(request_log))
-        .layer(middleware::from_fn_with_state(state.clone(), time_limit))
-        .layer(CatchPanicLayer::custom(panicked));
-    router.layer(inner)
-}
 
 /// What the protocol and admin routes of the host may work on at once, all together. Health checks are not counted:
 /// a busy host is not a dead one.
@@ -41,52 +34,65 @@ impl Overload {
     pub(super) fn new(state: &AppState) -> Self {
         Self(GlobalConcurrencyLimitLayer::new(state.server.max_concurrent_requests))
     }
+}
 
-    pub(super) fn guard(&self, handler: MethodRouter<AppState>, route: &Route) -> MethodRouter<AppState> {
-        if route.mount == Mount::Host {
-            return handler;
-        }
-        let limit = ServiceBuilder::new()
+/// Puts around a route what every answer of it must have, refusals included: CORS, its rendering of errors, the
+/// limits.
+pub(super) fn surround(
+    handler: MethodRouter<AppState>,
+    route: &Route,
+    state: &AppState,
+    overload: &Overload,
+) -> MethodRouter<AppState> {
+    let rendering = route.rendering();
+    let limits = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state((state.clone(), rendering), time_limit))
+        .layer(CatchPanicLayer::custom(move |panic| panicked(panic, rendering)));
+    let mut handler: MethodRouter<AppState> = handler.layer(limits);
+    if route.mount != Mount::Host {
+        let overloaded = move |_: BoxError| async move {
+            ApiError::busy(rendering, "the issuer is working on as many requests as it may")
+        };
+        let shed = ServiceBuilder::new()
             .layer(HandleErrorLayer::new(overloaded))
             .layer(LoadShedLayer::new())
-            .layer(self.0.clone());
-        handler.layer(limit)
+            .layer(overload.0.clone());
+        handler = handler.layer(shed);
     }
+    if !route.path.starts_with("/admin/") {
+        handler = handler.layer(cors());
+    }
+    handler.layer(Extension(rendering))
 }
 
 /// Wallets may run in a browser; the admin API is not for other people's pages.
-pub(super) fn cors(handler: MethodRouter<AppState>, route: &Route) -> MethodRouter<AppState> {
-    if matches!(route.access, Access::Scope(_)) || route.path.starts_with("/admin/") {
-        return handler;
-    }
-    let cors = CorsLayer::new()
+fn cors() -> CorsLayer {
+    CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER]);
-    handler.layer(cors)
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
 }
 
-async fn overloaded(_: tower::BoxError) -> ApiError {
-    ApiError::busy("the issuer is working on as many requests as it may")
-}
-
-async fn time_limit(State(state): State<AppState>, request: Request, next: Next) -> Response {
+async fn time_limit(
+    State((state, rendering)): State<(AppState, Rendering)>,
+    request: Request,
+    next: Next,
+) -> Response {
     match tokio::time::timeout(state.server.request_timeout, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => ApiError::busy("the issuer did not manage this request in time").into_response(),
+        Err(_) => ApiError::busy(rendering, "the issuer did not manage this request in time").into_response(),
     }
 }
 
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+fn panicked(panic: Box<dyn AnyValue + Send>, rendering: Rendering) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = text.unwrap_or("no text"), "a handler panicked");
-    let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
-    ApiError::new(status, Rendering::Problem, "internal", "something went wrong here").into_response()
+    ApiError::panicked(rendering).into_response()
 }
 
 /// Gives the request its id, and the log one line about it. Causes of errors are logged here and nowhere else.
-async fn request_log(mut request: Request, next: Next) -> Response {
+pub(super) async fn request_log(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().simple().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
@@ -103,6 +109,8 @@ async fn request_log(mut request: Request, next: Next) -> Response {
             let error: &(dyn std::error::Error + 'static) = cause.as_ref();
             tracing::error!(status, micros, error, "failed");
         }
+        // Shed for a limit: the limit works, and a line for each at a higher level would flood the log.
+        None if status == 503 => tracing::warn!(status, micros, "refused"),
         None if status >= 500 => tracing::error!(status, micros, "failed"),
         None if route == "/healthz" || route == "/readyz" => tracing::debug!(status, micros, "answered"),
         None => tracing::info!(status, micros, "answered"),

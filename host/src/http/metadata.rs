@@ -12,7 +12,7 @@ use super::issuer::CurrentIssuer;
 use crate::issuance::offers::PRE_AUTHORIZED_CODE;
 use crate::oauth::scopes;
 
-/// Clients may keep what describes us this long; a new key is published at least that long before it signs.
+/// How long clients may keep what describes us.
 const MAX_AGE: &str = "public, max-age=300";
 
 fn cacheable(body: Value) -> Response {
@@ -51,7 +51,6 @@ pub(super) async fn authorization_server(CurrentIssuer(issuer): CurrentIssuer) -
     cacheable(json!({
         "issuer": url,
         "token_endpoint": format!("{url}/oauth/token"),
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
         "grant_types_supported": [PRE_AUTHORIZED_CODE, "client_credentials"],
         "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "EdDSA"],

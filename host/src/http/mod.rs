@@ -28,7 +28,6 @@ use crate::config;
 use crate::issuance::Issuance;
 use crate::issuance::issuers::Issuers;
 use crate::oauth::AuthorizationServer;
-use crate::plugins;
 
 pub use routes::router;
 pub use serve::{Drained, serve};
@@ -72,22 +71,43 @@ impl Readiness {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// Everything that speaks against taking requests, in words for an operator; empty when ready.
-    pub async fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+    /// What speaks against sending requests here; empty when ready. Anybody may read it, so it names no cause.
+    pub async fn obstacles(&self) -> Vec<String> {
+        let mut obstacles = Vec::new();
         if self.draining.load(Ordering::Acquire) {
-            problems.push("draining: the host is about to stop".to_owned());
+            obstacles.push("draining: the host is about to stop".to_owned());
         }
         if !self.store_works().await {
-            problems.push("store: the database cannot be read and written".to_owned());
+            obstacles.push("store: the database cannot be read and written".to_owned());
         }
-        if let Some(sandbox) = &self.sandbox {
-            if !sandbox.ticker_alive() {
-                problems.push("sandbox: the epoch ticker stands still, so no limit on CPU time holds".to_owned());
+        if self.sandbox.as_ref().is_some_and(|sandbox| !sandbox.ticker_alive()) {
+            obstacles.push("sandbox: the epoch ticker stands still, so no limit on CPU time holds".to_owned());
+        }
+        obstacles
+    }
+
+    /// What is not issued at the moment, while the rest is: another host would do no better.
+    pub fn degraded(&self) -> Vec<String> {
+        let plugins = self.sandbox.as_ref().map(Sandbox::plugins);
+        let mut degraded = Vec::new();
+        for id in self.issuers.unusable().keys() {
+            degraded.push(format!("issuer {id} is unusable"));
+        }
+        for issuer in self.issuers.all() {
+            for id in issuer.broken.keys() {
+                degraded.push(format!("configuration {id} is unusable"));
             }
-            self.plugin_problems(sandbox, &mut problems);
+            for configuration in issuer.configurations.values() {
+                let (Some(needed), Some(plugins)) = (&configuration.document.plugin, &plugins) else { continue };
+                if plugins.iter().any(|plugin| plugin.name == needed.name && plugin.is_serving()) {
+                    continue;
+                }
+                let found = plugins.iter().find(|plugin| plugin.name == needed.name);
+                let stage = found.map_or_else(|| "missing".to_owned(), |plugin| plugin.stage.to_string());
+                degraded.push(format!("configuration {}: its plugin {} is {stage}", configuration.id, needed.name));
+            }
         }
-        problems
+        degraded
     }
 
     async fn store_works(&self) -> bool {
@@ -106,24 +126,6 @@ impl Readiness {
         };
         *last = Some((Instant::now(), works));
         works
-    }
-
-    fn plugin_problems(&self, sandbox: &Sandbox, problems: &mut Vec<String>) {
-        let known = sandbox.plugins();
-        for issuer in self.issuers.all() {
-            for (id, reason) in &issuer.broken {
-                problems.push(format!("configuration {id} of issuer {}: {reason}", issuer.id));
-            }
-            for configuration in issuer.configurations.values() {
-                let Some(needed) = &configuration.document.plugin else { continue };
-                if known.iter().any(|plugin| plugin.name == needed.name && plugin.is_serving()) {
-                    continue;
-                }
-                let why = known.iter().find(|plugin| plugin.name == needed.name);
-                let why = why.map_or_else(|| "no such file in the plugin directory".to_owned(), plugins::standing);
-                problems.push(format!("plugin {} (needed by {}): {why}", needed.name, configuration.id));
-            }
-        }
     }
 
     pub fn sandbox(&self) -> Option<&Sandbox> {

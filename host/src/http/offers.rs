@@ -16,7 +16,7 @@ pub(super) async fn by_reference(
 ) -> Result<Response, ApiError> {
     let id = params.iter().find(|(name, _)| *name == "offer").map_or("", |(_, id)| id);
     let offer = state.issuance.credential_offer(&issuer, id).await.map_err(ApiError::admin)?;
-    let gone = || ApiError::not_found(Rendering::Problem, "there is no such offer, or it was taken or has expired");
+    let gone = || ApiError::not_found(Rendering::OAuth, "there is no such offer, or it was taken or has expired");
     let headers = [(header::CACHE_CONTROL, "no-store")];
     Ok((headers, Json(offer.ok_or_else(gone)?)).into_response())
 }

@@ -2,8 +2,10 @@
 //! route with a scope cannot be reached without one. `tests/it/access.rs` walks this table.
 
 use axum::Router;
+use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 
+use super::error::Rendering;
 use super::{AppState, admin, authn, credential, health, issuer, layers, metadata, nonce, offers, pages, token};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,12 @@ fn route(
 }
 
 impl Route {
+    /// How its errors look: as its protocol demands.
+    pub fn rendering(&self) -> Rendering {
+        let oauth = self.path.starts_with("/oauth/") || self.path.starts_with("/openid4vci/");
+        if oauth { Rendering::OAuth } else { Rendering::Problem }
+    }
+
     /// The paths it answers at; `{issuer}` stands for an issuer that is not the default one.
     pub fn paths(&self) -> Vec<String> {
         match self.mount {
@@ -102,8 +110,8 @@ pub fn router(state: AppState) -> Router {
     for route in table() {
         let handler = authn::guard(route.handler.clone(), route.access, &state).fallback(issuer::method_not_allowed);
         for path in route.paths() {
-            router = router.route(&path, overload.guard(layers::cors(handler.clone(), &route), &route));
+            router = router.route(&path, layers::surround(handler.clone(), &route, &state, &overload));
         }
     }
-    layers::wrap(router.fallback(issuer::not_found), &state).with_state(state)
+    router.fallback(issuer::not_found).layer(middleware::from_fn(layers::request_log)).with_state(state)
 }

@@ -1,4 +1,5 @@
-//! Accepting connections: a cap on how many, a time limit for a request's head, and a drain that ends. Written
+//! Accepting connections: a cap on how many, time limits for a slow client, and a drain that
+//! ends. Written
 //! over hyper-util because `axum::serve` has none of the three.
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -39,7 +41,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &config::Serve
         };
         let Some((stream, permit)) = accepted else { continue };
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(limits.write_timeout));
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");

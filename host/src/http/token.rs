@@ -28,5 +28,7 @@ pub(super) async fn token(
         scope: form.take("scope"),
     };
     let response = state.oauth.token(&issuer, Some(&request_id), request).await.map_err(ApiError::token)?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
+    // Both headers: RFC 6749, 5.1.
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    Ok((headers, Json(response)).into_response())
 }

@@ -1,28 +1,35 @@
 //! Credential configurations: the document that an operator writes, checked once and compiled into what a
 //! request needs. The store keeps the document; `compile` is run on publishing and on loading.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chancery_credential::claim_path::ClaimPath;
-use chancery_credential::sd_jwt::{DisclosureFrame, SdJwtHeader, SdJwtVc};
 use chancery_credential::template::{Limits, Template, Variables};
-use chancery_keys::Algorithm;
+use chancery_keys::{Algorithm, Entropy, EntropyError, PublicKey};
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::formats::{Facts, IssuerIdentity, Securing, Unsigned, time_text};
+use super::proof::HolderKey;
 use crate::duration;
 
-/// Claims that the host writes itself; a template may not.
-const HOST_CLAIMS: [&str; 8] = ["iss", "iat", "nbf", "exp", "cnf", "vct", "vct#integrity", "status"];
-
 /// The document. `chancery config apply` reads it from `configuration.toml`, `template.json` and `sample.json`
-/// in a directory named for the configuration id.
+/// (and, for `ldp_vc`, `contexts/*.json`) in a directory named for the configuration id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     pub format: Format,
-    /// SD-JWT VC type: a URI or a collision-resistant name.
-    pub vct: String,
+    /// SD-JWT VC type (`dc+sd-jwt` only): a URI or a collision-resistant name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vct: Option<String>,
+    /// How the proof is made (`ldp_vc` only): `eddsa-rdfc-2022` or `ecdsa-rdfc-2019`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cryptosuite: Option<String>,
+    /// JSON-LD contexts beside the bundled ones (`ldp_vc` only), by URL. Verifiers must be able to get them there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contexts: BTreeMap<String, Value>,
     /// OAuth scope that a wallet may ask for it with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -34,9 +41,10 @@ pub struct Document {
     /// From the moment of issuance; without one the credential does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validity: Option<String>,
-    /// `ES256` or `EdDSA`: the issuer's active key of that algorithm signs.
-    #[serde(default = "es256")]
-    pub signing_algorithm: String,
+    /// `ES256` or `EdDSA`: the issuer's active key of that algorithm signs. Without one `ES256`, or what the
+    /// cryptosuite wants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_algorithm: Option<String>,
     #[serde(default)]
     pub holder_binding: HolderBinding,
     #[serde(default)]
@@ -55,12 +63,15 @@ pub struct Document {
 pub enum Format {
     #[serde(rename = "dc+sd-jwt")]
     DcSdJwt,
+    #[serde(rename = "ldp_vc")]
+    LdpVc,
 }
 
 impl Format {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DcSdJwt => "dc+sd-jwt",
+            Self::LdpVc => "ldp_vc",
         }
     }
 }
@@ -126,10 +137,6 @@ pub struct Claim {
     pub display: Vec<Map<String, Value>>,
 }
 
-fn es256() -> String {
-    "ES256".to_owned()
-}
-
 /// What is wrong with a document, and where.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {message}")]
@@ -138,7 +145,7 @@ pub struct Problem {
     pub message: String,
 }
 
-fn problem(path: &str, message: impl ToString) -> Problem {
+pub(super) fn problem(path: &str, message: impl ToString) -> Problem {
     Problem { path: path.to_owned(), message: message.to_string() }
 }
 
@@ -148,57 +155,43 @@ pub struct CredentialConfiguration {
     pub id: String,
     pub version: i64,
     pub document: Document,
-    pub algorithm: Algorithm,
-    pub proof_algorithms: Vec<Algorithm>,
+    pub securing: Securing,
+    /// What kind of credential it is, for records.
+    pub credential_type: String,
     pub validity: Option<Duration>,
     pub template: Template,
-    pub disclosable: DisclosureFrame,
     pub mandatory: Vec<ClaimPath>,
     /// Its entry in `credential_configurations_supported` (OpenID4VCI 1.0, 12.2.4).
     pub metadata: Value,
 }
 
 impl CredentialConfiguration {
-    /// Checks everything that can be wrong before a wallet asks, the sample's rendering included.
-    pub fn compile(id: &str, version: i64, document: Document) -> Result<Self, Problem> {
+    /// Checks everything that can be wrong before a wallet asks: a sample is made as `issuer` would make it.
+    pub fn compile(id: &str, version: i64, document: Document, issuer: &IssuerIdentity) -> Result<Self, Problem> {
         check_id(id)?;
         check_names(&document)?;
-        let algorithm = algorithm("signing_algorithm", &document.signing_algorithm)?;
-        let proof_algorithms = document
-            .holder_binding
-            .proof_algorithms
-            .iter()
-            .map(|name| self::algorithm("holder_binding.proof_algorithms", name))
-            .collect::<Result<Vec<_>, _>>()?;
+        for name in &document.holder_binding.proof_algorithms {
+            algorithm("holder_binding.proof_algorithms", name)?;
+        }
         let validity = document.validity.as_deref().map(duration::parse).transpose();
         let validity = validity.map_err(|e| problem("validity", e))?;
-        let (mut disclosable, mut mandatory) = (Vec::new(), Vec::new());
-        for path in claim_paths(&document.claims)? {
-            let (claim, path) = path;
-            if claim.disclosable {
-                disclosable.push(path.clone());
-            }
-            if claim.mandatory {
-                mandatory.push(path);
-            }
-        }
-        let disclosable = DisclosureFrame::new(&disclosable).map_err(|e| problem("claims", e))?;
-        let template = Template::from_json(&document.template, Limits::default())
-            .map_err(|e| problem("template.json", e))?;
-        let metadata = metadata(&document);
-        let configuration = Self {
+        let paths = claim_paths(&document.claims)?;
+        let mandatory = paths.into_iter().filter(|(claim, _)| claim.mandatory).map(|(_, path)| path).collect();
+        let mut configuration = Self {
             id: id.to_owned(),
             version,
-            algorithm,
-            proof_algorithms,
+            securing: Securing::compile(&document)?,
+            credential_type: String::new(),
             validity,
-            template,
-            disclosable,
+            template: Template::from_json(&document.template, Limits::default())
+                .map_err(|e| problem("template.json", e))?,
             mandatory,
-            metadata,
+            metadata: Value::Null,
             document,
         };
-        configuration.check_sample()?;
+        let sample = configuration.sample(issuer)?;
+        configuration.credential_type = configuration.securing.credential_type(&sample);
+        configuration.metadata = metadata(&configuration.document, configuration.securing.metadata(&sample));
         Ok(configuration)
     }
 
@@ -206,50 +199,77 @@ impl CredentialConfiguration {
         self.document.format
     }
 
-    /// Fills the template and checks what came out against what the configuration promises.
-    pub fn render(&self, variables: &Variables) -> Result<Map<String, Value>, Problem> {
+    /// Fills the template, adds what the host knows, checks the whole against what the configuration promises, and
+    /// lays out what is to be signed.
+    pub fn prepare(
+        &self,
+        variables: &Variables,
+        facts: &Facts<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<Unsigned, Problem> {
         let rendered = self.template.render(variables).map_err(|e| problem("template.json", e))?;
         let Value::Object(claims) = rendered else {
             return Err(problem("template.json", "the template must be a JSON object"));
         };
-        if let Some(name) = HOST_CLAIMS.iter().find(|name| claims.contains_key(**name)) {
-            return Err(problem("template.json", format!("the claim {name:?} is written by the host, not the template")));
-        }
-        let claims = Value::Object(claims);
+        let claims = Value::Object(self.securing.complete(claims, facts)?);
         if let Some(path) = self.mandatory.iter().find(|path| path.select(&claims).is_empty()) {
             return Err(problem("claims", format!("the mandatory claim {path} is missing from the rendered template")));
         }
-        match claims {
-            Value::Object(claims) => Ok(claims),
-            _ => Err(problem("template.json", "the template must be a JSON object")),
-        }
+        self.securing.prepare(claims, facts, entropy)
     }
 
-    fn check_sample(&self) -> Result<(), Problem> {
-        let variables = Variables {
-            data: Value::Object(self.document.sample.clone()),
-            issuer: json!({"id": "https://issuer.example"}),
-            holder: json!({}),
+    /// A credential of the sample data with a signature of zeros.
+    fn sample(&self, issuer: &IssuerIdentity) -> Result<Value, Problem> {
+        let public_key = PublicKey::from_multikey(SAMPLE_HOLDER).map_err(|e| problem("holder_binding", e))?;
+        let holder = self.document.holder_binding.required.then_some(HolderKey { public_key, did: None });
+        let valid_from = DateTime::UNIX_EPOCH + SAMPLE_TIME;
+        let facts = Facts {
+            issuer,
+            credential_id: &format!("{}/credentials/sample", issuer.url),
+            valid_from,
+            valid_until: self.validity.map(|validity| valid_from + validity),
+            holder: holder.as_ref(),
+            key_id: "sample",
+        };
+        let data = Value::Object(self.document.sample.clone());
+        let unsigned = self.prepare(&self.variables(data, &facts, json!([])), &facts, &NoEntropy)?;
+        Ok(unsigned.finish(&[0; SAMPLE_SIGNATURE_LEN]))
+    }
+
+    /// What expressions can name.
+    pub fn variables(&self, data: Value, facts: &Facts<'_>, issuer_display: Value) -> Variables {
+        Variables {
+            data,
+            issuer: json!({"id": facts.issuer.url, "did": facts.issuer.did, "display": issuer_display}),
+            holder: facts
+                .holder
+                .map_or_else(|| json!({}), |key| json!({"id": key.id(), "jwk": key.public_key.to_jwk()})),
             credential: json!({
-                "id": "https://issuer.example/credentials/sample",
-                "valid_from": "2026-01-01T00:00:00Z",
-                "valid_until": "2027-01-01T00:00:00Z",
+                "id": facts.credential_id,
+                "valid_from": time_text(facts.valid_from),
+                "valid_until": facts.valid_until.map(time_text),
             }),
             status: Value::Null,
             request: json!({"configuration_id": self.id}),
             localized: Value::Object(Map::new()),
-        };
-        let mut claims = self.render(&variables)?;
-        claims.insert("vct".to_owned(), json!(self.document.vct));
-        // Any salts will do, as nothing is signed.
-        let mut salts = |salt: &mut [u8]| {
-            salt.fill(0);
-            Ok(())
-        };
-        let header = SdJwtHeader { alg: self.algorithm.as_str(), typ: self.format().as_str(), kid: None, x5c: None };
-        SdJwtVc::prepare(claims, &self.disclosable, &header, &mut salts)
-            .map(drop)
-            .map_err(|e| problem("template.json", e))
+        }
+    }
+}
+
+/// Some holder's key, for samples: the example of the did:key specification.
+const SAMPLE_HOLDER: &str = "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
+const SAMPLE_SIGNATURE_LEN: usize = 64;
+/// The beginning of 2026.
+const SAMPLE_TIME: Duration = Duration::from_secs(1_767_225_600);
+
+/// Any salts will do where nothing is signed.
+#[derive(Debug)]
+struct NoEntropy;
+
+impl Entropy for NoEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        bytes.fill(0);
+        Ok(())
     }
 }
 
@@ -265,9 +285,6 @@ pub fn check_id(id: &str) -> Result<(), Problem> {
 }
 
 fn check_names(document: &Document) -> Result<(), Problem> {
-    if document.vct.is_empty() {
-        return Err(problem("vct", "must not be empty"));
-    }
     let scope_token = |s: &str| s.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) && !s.is_empty();
     if document.scope.as_deref().is_some_and(|s| !scope_token(s)) {
         return Err(problem("scope", "must be one scope token (RFC 6749, 3.3): no blanks, quotes or backslashes"));
@@ -286,7 +303,7 @@ fn check_names(document: &Document) -> Result<(), Problem> {
     Ok(())
 }
 
-fn algorithm(path: &str, name: &str) -> Result<Algorithm, Problem> {
+pub(super) fn algorithm(path: &str, name: &str) -> Result<Algorithm, Problem> {
     Algorithm::from_name(name).ok_or_else(|| problem(path, format!("{name:?} is not one of ES256, EdDSA")))
 }
 
@@ -304,12 +321,11 @@ fn claim_paths(claims: &[Claim]) -> Result<Vec<(&Claim, ClaimPath)>, Problem> {
     Ok(paths)
 }
 
-fn metadata(document: &Document) -> Value {
-    let mut entry = json!({
-        "format": document.format.as_str(),
-        "vct": document.vct,
-        "credential_signing_alg_values_supported": [document.signing_algorithm],
-    });
+fn metadata(document: &Document, format: Map<String, Value>) -> Value {
+    let mut entry = json!({"format": document.format.as_str()});
+    for (name, value) in format {
+        entry[name] = value;
+    }
     if let Some(scope) = &document.scope {
         entry["scope"] = json!(scope);
     }

@@ -1,18 +1,20 @@
 //! Issuing to a wallet: check the key proofs, get the data once, make and sign a credential for each key, record
 //! all of it, and only then answer.
 
-use chancery_credential::sd_jwt::{SaltError, SdJwtHeader, SdJwtVc};
-use chancery_credential::template::Variables;
-use chancery_keys::{SealContext, Signer, did};
+use std::borrow::Cow;
+
+use chancery_keys::{SealContext, Signer};
 use chancery_sandbox::FetchRequest;
 use chancery_store::{AuditEvent, IssuanceBatch, IssuanceOutcome, OfferRecord, StoredCredential, Timestamp, UsedNonce};
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
-use serde_json::{Map, Value, json};
+use chrono::{DateTime, SubsecRound, Utc};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::Issuance;
 use super::configuration::{CredentialConfiguration, Keep};
 use super::error::Error;
+use super::formats::{Facts, IssuerIdentity, Unsigned};
 use super::issuers::Issuer;
 use super::proof::{HolderKey, ProofPolicy, check_proofs};
 use super::subject::OfferSubject;
@@ -48,7 +50,7 @@ struct Data {
 
 /// One credential, signed but not yet recorded.
 struct Signed {
-    text: String,
+    credential: Value,
     record: StoredCredential,
     event: AuditEvent,
 }
@@ -61,7 +63,7 @@ impl Issuance {
         actor: &Actor,
         grant: &WalletGrant,
         request: CredentialRequest,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Vec<Value>, Error> {
         let result = self.try_issue(issuer, actor, grant, request).await;
         if let Err(error) = &result {
             let now = self.clock.timestamp();
@@ -77,7 +79,7 @@ impl Issuance {
         actor: &Actor,
         grant: &WalletGrant,
         request: CredentialRequest,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Vec<Value>, Error> {
         let offer = self.store.find_offer(&issuer.id, &grant.offer_id).await?;
         let offer = offer.ok_or_else(|| Error::Denied("the offer of this access token is gone".to_owned()))?;
         let configuration = select(issuer, grant, &offer, &request.selector)?;
@@ -85,10 +87,10 @@ impl Issuance {
         let (keys, nonces) = self.holders(issuer, configuration, request.proofs.as_deref(), now)?;
         let data = self.data(issuer, actor, configuration, &offer).await?;
 
-        let signer = issuer.signer(configuration.algorithm)?;
+        let signer = issuer.signer(configuration.securing.algorithm())?;
         let mut signed = Vec::with_capacity(keys.len());
         for key in &keys {
-            let draft = Self::draft(issuer, configuration, &data, key.as_ref(), now)?;
+            let draft = self.draft(issuer, configuration, &data, key.as_ref(), signer.key_id(), now)?;
             signed.push(self.sign(issuer, actor, configuration, &offer, &data, draft, signer.as_ref(), now).await?);
         }
         self.record(issuer, nonces, signed).await
@@ -152,42 +154,28 @@ impl Issuance {
         Ok(Data { claims: Value::Object(fetched.claims), plugin_digest: Some(fetched.plugin_sha256) })
     }
 
-    /// Fills the template for one holder and adds the host's own claims.
+    /// The credential for one holder, up to its signature.
     fn draft(
+        &self,
         issuer: &Issuer,
         configuration: &CredentialConfiguration,
         data: &Data,
         key: Option<&HolderKey>,
+        key_id: &str,
         now: DateTime<Utc>,
     ) -> Result<Draft, Error> {
         // Whole seconds: finer ones would tell credentials of one batch apart.
         let valid_from = now.trunc_subsecs(0);
         let valid_until = configuration.validity.map(|validity| valid_from + validity);
         let id = format!("{}/credentials/{}", issuer.url, Uuid::new_v4());
-        let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-        let variables = Variables {
-            data: data.claims.clone(),
-            issuer: json!({"id": issuer.url, "did": issuer.did, "display": issuer.display}),
-            holder: key.map_or_else(|| json!({}), holder_variables),
-            credential: json!({"id": id, "valid_from": text(valid_from), "valid_until": valid_until.map(text)}),
-            status: Value::Null,
-            request: json!({"configuration_id": configuration.id}),
-            localized: Value::Object(Map::new()),
-        };
-        let mut claims = configuration.render(&variables).map_err(|problem| {
+        let identity = IssuerIdentity { url: issuer.url.clone(), did: issuer.did.clone() };
+        let facts = Facts { issuer: &identity, credential_id: &id, valid_from, valid_until, holder: key, key_id };
+        let variables = configuration.variables(data.claims.clone(), &facts, issuer.display.clone());
+        let unsigned = configuration.prepare(&variables, &facts, self.entropy.as_ref()).map_err(|problem| {
             // The problem may quote data: it is for the operator's log only.
             Error::broken("the credential could not be made from the data", problem)
         })?;
-        claims.insert("iss".to_owned(), json!(issuer.url));
-        claims.insert("iat".to_owned(), json!(valid_from.timestamp()));
-        if let Some(valid_until) = valid_until {
-            claims.insert("exp".to_owned(), json!(valid_until.timestamp()));
-        }
-        claims.insert("vct".to_owned(), json!(configuration.document.vct));
-        if let Some(key) = key {
-            claims.insert("cnf".to_owned(), json!({"jwk": key.public_key.to_jwk()}));
-        }
-        Ok(Draft { id, claims, valid_from, valid_until })
+        Ok(Draft { id, unsigned, valid_from, valid_until })
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call, all of them different things")]
@@ -202,18 +190,9 @@ impl Issuance {
         signer: &dyn Signer,
         now: DateTime<Utc>,
     ) -> Result<Signed, Error> {
-        let failed = |cause: String| Error::broken("the credential could not be signed", cause);
-        let header = SdJwtHeader {
-            alg: signer.algorithm().as_str(),
-            typ: configuration.format().as_str(),
-            kid: Some(signer.key_id()),
-            x5c: None,
-        };
-        let mut salts = |salt: &mut [u8]| self.entropy.fill(salt).map_err(|_| SaltError);
-        let prepared = SdJwtVc::prepare(draft.claims, &configuration.disclosable, &header, &mut salts)
-            .map_err(|e| failed(e.to_string()))?;
-        let signature = signer.sign(prepared.signing_input()).await.map_err(|e| failed(e.to_string()))?;
-        let text = prepared.finish(&signature);
+        let signature = signer.sign(draft.unsigned.signing_input()).await;
+        let signature = signature.map_err(|e| Error::broken("the credential could not be signed", e.detail))?;
+        let credential = draft.unsigned.finish(&signature);
 
         let now = Timestamp::new(now);
         let mut event = actor.did(&issuer.id, "credential.issue", &draft.id, now);
@@ -224,21 +203,23 @@ impl Issuance {
             "format": configuration.format().as_str(),
             "key": signer.key_id(),
             "offer": offer.offer_id,
+            // Whoever has the credential finds its event; the event tells nobody what is in it.
+            "credential_sha256": sha256(&text(&credential)),
         });
         let record = StoredCredential {
-            credential: self.sealed_copy(issuer, configuration, &draft.id, &text)?,
+            credential: self.sealed_copy(issuer, configuration, &draft.id, &credential)?,
             credential_id: draft.id,
             issuer_id: issuer.id.clone(),
             configuration_id: configuration.id.clone(),
             configuration_version: configuration.version,
-            credential_type: configuration.document.vct.clone(),
+            credential_type: configuration.credential_type.clone(),
             offer_id: Some(offer.offer_id.clone()),
             issue_date: Timestamp::new(draft.valid_from),
             expiration_date: draft.valid_until.map(Timestamp::new),
             created_time: now,
             updated_time: now,
         };
-        Ok(Signed { text, record, event })
+        Ok(Signed { credential, record, event })
     }
 
     fn sealed_copy(
@@ -246,27 +227,27 @@ impl Issuance {
         issuer: &Issuer,
         configuration: &CredentialConfiguration,
         id: &str,
-        text: &str,
+        credential: &Value,
     ) -> Result<Option<Vec<u8>>, Error> {
         if configuration.document.keep == Keep::Record {
             return Ok(None);
         }
         let context = SealContext { issuer: &issuer.id, table: "issued_credentials", column: "credential", row: id };
-        let sealed = self.keyring.seal(&context, text.as_bytes(), self.entropy.as_ref());
+        let sealed = self.keyring.seal(&context, text(credential).as_bytes(), self.entropy.as_ref());
         sealed.map(Some).map_err(|e| Error::broken("the credential could not be stored", e))
     }
 
-    async fn record(&self, issuer: &Issuer, nonces: Vec<UsedNonce>, signed: Vec<Signed>) -> Result<Vec<String>, Error> {
-        let (mut texts, mut credentials, mut events) = (Vec::new(), Vec::new(), Vec::new());
-        for Signed { text, record, event } in signed {
-            texts.push(text);
-            credentials.push(record);
+    async fn record(&self, issuer: &Issuer, nonces: Vec<UsedNonce>, signed: Vec<Signed>) -> Result<Vec<Value>, Error> {
+        let (mut issued, mut records, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        for Signed { credential, record, event } in signed {
+            issued.push(credential);
+            records.push(record);
             events.push(event);
         }
-        let batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, credentials, events };
+        let batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, credentials: records, events };
         let outcomes = self.store.record_issuances(&[batch]).await?;
         match outcomes.into_iter().next() {
-            Some(IssuanceOutcome::Recorded) => Ok(texts),
+            Some(IssuanceOutcome::Recorded) => Ok(issued),
             Some(IssuanceOutcome::NonceReused { .. }) => Err(Error::InvalidNonce(
                 "the key proof's nonce was used before: get a new one from the nonce endpoint".to_owned(),
             )),
@@ -278,7 +259,7 @@ impl Issuance {
 
 struct Draft {
     id: String,
-    claims: Map<String, Value>,
+    unsigned: Unsigned,
     valid_from: DateTime<Utc>,
     valid_until: Option<DateTime<Utc>>,
 }
@@ -307,8 +288,11 @@ fn select<'a>(
     Ok(configuration)
 }
 
-fn holder_variables(key: &HolderKey) -> Value {
-    // The same key gives the same did:jwk, whatever order its members came in.
-    let did = key.did.clone().unwrap_or_else(|| did::did_jwk(&key.public_key));
-    json!({"id": did, "jwk": key.public_key.to_jwk()})
+/// The credential as a text: a JWT as it is, JSON in its compact form.
+fn text(credential: &Value) -> Cow<'_, str> {
+    credential.as_str().map_or_else(|| Cow::Owned(credential.to_string()), Cow::Borrowed)
+}
+
+fn sha256(text: &str) -> String {
+    format!("{:x}", Sha256::digest(text))
 }

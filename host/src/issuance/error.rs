@@ -31,10 +31,19 @@ pub enum Error {
     Denied(String),
     /// Try again later.
     #[error("{public}")]
-    Unavailable { public: String, retry_after: Option<u32>, cause: Option<Cause> },
+    Unavailable {
+        public: String,
+        retry_after: Option<u32>,
+        #[source]
+        cause: Option<Cause>,
+    },
     /// Set up wrongly: an operator must act.
     #[error("{public}")]
-    Broken { public: String, cause: Cause },
+    Broken {
+        public: String,
+        #[source]
+        cause: Cause,
+    },
     #[error("{0} exists already")]
     Conflict(String),
 }
@@ -91,4 +100,20 @@ fn unavailable(retry_after: Option<Duration>, error: CallError) -> Error {
     // Whole seconds, rounded up: what Retry-After can say.
     let seconds = retry_after.map(|after| u32::try_from(after.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1));
     Error::Unavailable { public: error.public().to_owned(), retry_after: seconds, cause: Some(Box::new(error)) }
+}
+
+/// An error with what caused it, for an operator.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Wrappers often repeat their cause's text.
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }

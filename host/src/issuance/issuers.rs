@@ -10,7 +10,8 @@ use chancery_store::{ConfigurationRecord, IssuerRecord, KeyRecord, KeyState, Sto
 use serde_json::Value;
 
 use super::configuration::{CredentialConfiguration, Document};
-use super::error::Error;
+use super::error::{Error, with_causes};
+use super::formats::IssuerIdentity;
 
 /// The issuer at the root of the public URL.
 pub const DEFAULT_ISSUER: &str = "default";
@@ -45,6 +46,7 @@ pub struct IssuerKey {
 pub struct Macs {
     pub nonce: MacKey,
     pub offer_code: MacKey,
+    pub offer_reference: MacKey,
     pub tx_code: MacKey,
     pub one_time: MacKey,
 }
@@ -82,6 +84,7 @@ impl Issuer {
 struct Snapshot {
     generation: i64,
     issuers: BTreeMap<String, Arc<Issuer>>,
+    unusable: BTreeMap<String, String>,
 }
 
 /// The registry of issuers.
@@ -99,7 +102,7 @@ impl Issuers {
         let issuers = Self {
             store,
             keyring,
-            snapshot: ArcSwap::from_pointee(Snapshot { generation: -1, issuers: BTreeMap::new() }),
+            snapshot: ArcSwap::from_pointee(Snapshot { generation: -1, ..Snapshot::default() }),
             reloading: tokio::sync::Mutex::new(()),
         };
         issuers.refresh().await?;
@@ -108,6 +111,11 @@ impl Issuers {
 
     pub fn get(&self, id: &str) -> Option<Arc<Issuer>> {
         self.snapshot.load().issuers.get(id).cloned()
+    }
+
+    /// Issuers that the store has and this host cannot use, with the reason.
+    pub fn unusable(&self) -> BTreeMap<String, String> {
+        self.snapshot.load().unusable.clone()
     }
 
     pub fn all(&self) -> Vec<Arc<Issuer>> {
@@ -122,14 +130,23 @@ impl Issuers {
         if self.snapshot.load().generation == generation {
             return Ok(());
         }
-        let mut issuers = BTreeMap::new();
+        let (mut issuers, mut unusable) = (BTreeMap::new(), BTreeMap::new());
         for record in self.store.issuers().await? {
-            let keys = self.store.keys(&record.issuer_id).await?;
-            let configurations = self.store.published_configurations(&record.issuer_id).await?;
-            let issuer = self.compile(record, keys, configurations)?;
-            issuers.insert(issuer.id.clone(), Arc::new(issuer));
+            let id = record.issuer_id.clone();
+            let keys = self.store.keys(&id).await?;
+            let configurations = self.store.published_configurations(&id).await?;
+            match self.compile(record, keys, configurations) {
+                Ok(issuer) => {
+                    issuers.insert(id, Arc::new(issuer));
+                }
+                // One issuer's trouble must not stop the others.
+                Err(error) => {
+                    tracing::error!(issuer = id, error = &error as &dyn std::error::Error, "an issuer is unusable");
+                    unusable.insert(id, with_causes(&error));
+                }
+            }
         }
-        self.snapshot.store(Arc::new(Snapshot { generation, issuers }));
+        self.snapshot.store(Arc::new(Snapshot { generation, issuers, unusable }));
         Ok(())
     }
 
@@ -148,11 +165,13 @@ impl Issuers {
                 credential_keys.push(IssuerKey { signer, state: key.state });
             }
         }
+        let identity = IssuerIdentity::at(&record.url)
+            .map_err(|e| Error::broken("the issuer's URL has no did:web form", e))?;
         let (mut compiled, mut broken) = (BTreeMap::new(), BTreeMap::new());
         for ConfigurationRecord { configuration_id, version, content, .. } in configurations {
             let document = serde_json::from_value::<Document>(content).map_err(|e| e.to_string());
             match document.and_then(|d| {
-                CredentialConfiguration::compile(&configuration_id, version, d).map_err(|e| e.to_string())
+                CredentialConfiguration::compile(&configuration_id, version, d, &identity).map_err(|e| e.to_string())
             }) {
                 Ok(configuration) => {
                     compiled.insert(configuration_id, Arc::new(configuration));
@@ -168,8 +187,7 @@ impl Issuers {
             derived.map_err(|e| Error::broken("the issuer's keys cannot be derived", e))
         };
         Ok(Issuer {
-            did: chancery_keys::did::did_web_from_url(&record.url)
-                .map_err(|e| Error::broken("the issuer's URL has no did:web form", e))?,
+            did: identity.did,
             configurations: compiled,
             broken,
             keys: credential_keys,
@@ -179,6 +197,7 @@ impl Issuers {
             macs: Macs {
                 nonce: mac("c_nonce")?,
                 offer_code: mac("pre-authorized_code")?,
+                offer_reference: mac("offer reference")?,
                 tx_code: mac("tx_code")?,
                 one_time: mac("one-time")?,
             },

@@ -4,11 +4,13 @@
 pub mod configuration;
 pub mod credential;
 pub mod error;
+pub mod formats;
 pub mod issuers;
 pub mod nonce;
 pub mod offers;
 pub mod proof;
 pub mod publish;
+pub mod setup;
 pub mod subject;
 
 use std::sync::Arc;

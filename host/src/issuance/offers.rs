@@ -122,28 +122,29 @@ impl Issuance {
     }
 
     /// What a page may show of an offer; `None` once it cannot be taken any more.
-    pub async fn open_offer(&self, issuer: &Issuer, offer_id: &str) -> Result<Option<OpenOffer>, Error> {
-        let record = self.takeable(issuer, offer_id).await?;
+    pub async fn open_offer(&self, issuer: &Issuer, reference: &str) -> Result<Option<OpenOffer>, Error> {
+        let record = self.takeable(issuer, reference).await?;
         Ok(record.map(|record| OpenOffer {
-            link: link("credential_offer_uri", &offer_uri(issuer, &record.offer_id)),
+            link: link("credential_offer_uri", &offer_uri(issuer, reference)),
             configuration_ids: record.configuration_ids,
             tx_code_hint: record.tx_code_hint,
             expires_at: record.expires_at,
         }))
     }
 
-    async fn takeable(&self, issuer: &Issuer, offer_id: &str) -> Result<Option<OfferRecord>, Error> {
+    async fn takeable(&self, issuer: &Issuer, reference: &str) -> Result<Option<OfferRecord>, Error> {
+        let Some(offer_id) = offer_of_reference(issuer, reference) else { return Ok(None) };
         let now = self.clock.timestamp();
         let record = self.store.find_offer(&issuer.id, offer_id).await?;
         Ok(record.filter(|r| r.redeemed_at.is_none() && r.expires_at > now && r.tx_attempts_left > 0))
     }
 
     /// The offer as a wallet fetches it by reference; `None` once it cannot be taken any more.
-    pub async fn credential_offer(&self, issuer: &Issuer, offer_id: &str) -> Result<Option<Value>, Error> {
-        let Some(record) = self.takeable(issuer, offer_id).await? else { return Ok(None) };
+    pub async fn credential_offer(&self, issuer: &Issuer, reference: &str) -> Result<Option<Value>, Error> {
+        let Some(record) = self.takeable(issuer, reference).await? else { return Ok(None) };
         let code = self
             .keyring
-            .open(&code_context(&issuer.id, offer_id), &record.sealed_code)
+            .open(&code_context(&issuer.id, &record.offer_id), &record.sealed_code)
             .map_err(|e| Error::broken("the offer cannot be read", e))?;
         let code = std::str::from_utf8(&code).map_err(|e| Error::broken("the offer cannot be read", e))?;
         Ok(Some(offer_object(issuer, &record, code)))
@@ -156,12 +157,13 @@ impl Issuance {
         actor: &Actor,
         code: &str,
         tx_code: Option<&str>,
+        wanted: Option<Vec<String>>,
     ) -> Result<Redemption, Error> {
         let now = self.clock.timestamp();
         let code_hash = B64.encode(issuer.macs.offer_code.mac(code.as_bytes()));
         let tx_code_mac = tx_code.map(|tx_code| tx_code_mac(issuer, &code_hash, tx_code));
         let access_until = Timestamp::new(now.get() + self.limits.access_token_lifetime);
-        let redeem = RedeemOffer { issuer_id: issuer.id.clone(), code_hash, tx_code_mac, now, access_until };
+        let redeem = RedeemOffer { issuer_id: issuer.id.clone(), code_hash, tx_code_mac, wanted, now, access_until };
         let success = actor.did(&issuer.id, "offer.redeem", "", now);
         let refusal = actor.was_refused(&issuer.id, "offer.redeem", "", now, "");
         Ok(self.store.redeem_offer(&redeem, &success, &refusal).await?)
@@ -261,8 +263,20 @@ fn offer_object(issuer: &Issuer, record: &OfferRecord, code: &str) -> Value {
     })
 }
 
-fn offer_uri(issuer: &Issuer, offer_id: &str) -> String {
-    format!("{}/openid4vci/offers/{offer_id}", issuer.url)
+/// What stands in an offer's URLs: its id, which events and rows name too, and a tag that only we can make. So
+/// whoever reads the database or the audit trail cannot take offers.
+fn offer_reference(issuer: &Issuer, offer_id: &str) -> String {
+    format!("{offer_id}.{}", B64.encode(issuer.macs.offer_reference.mac(offer_id.as_bytes())))
+}
+
+fn offer_of_reference<'a>(issuer: &Issuer, reference: &'a str) -> Option<&'a str> {
+    let (offer_id, tag) = reference.split_once('.')?;
+    let tag = B64.decode(tag).ok()?;
+    issuer.macs.offer_reference.verify(offer_id.as_bytes(), &tag).then_some(offer_id)
+}
+
+fn offer_uri(issuer: &Issuer, reference: &str) -> String {
+    format!("{}/openid4vci/offers/{reference}", issuer.url)
 }
 
 fn link(name: &str, value: &str) -> String {
@@ -273,9 +287,10 @@ fn link(name: &str, value: &str) -> String {
 
 fn describe(issuer: &Issuer, record: OfferRecord, code: &str, tx_code: Option<String>) -> CreatedOffer {
     let object = offer_object(issuer, &record, code);
-    let uri = offer_uri(issuer, &record.offer_id);
+    let reference = offer_reference(issuer, &record.offer_id);
+    let uri = offer_uri(issuer, &reference);
     CreatedOffer {
-        page: format!("{}/offers/{}", issuer.url, record.offer_id),
+        page: format!("{}/offers/{reference}", issuer.url),
         link: link("credential_offer_uri", &uri),
         // Some wallets decode twice, so no bare % may be left inside the JSON.
         link_by_value: link("credential_offer", &object.to_string().replace('%', "\\u0025")),

@@ -84,7 +84,7 @@ impl AuthorizationServer {
         let (now, skew) = (self.clock.now(), self.limits.clock_skew);
         let time = |name: &str| claims.get(name).and_then(Value::as_i64).and_then(|s| DateTime::from_timestamp(s, 0));
         let expires = time("exp").ok_or_else(|| invalid("the client assertion needs an exp"))?;
-        if expires + skew <= now {
+        if expires <= now - skew {
             return Err(invalid("the client assertion has expired"));
         }
         if expires > now + MAX_ASSERTION_LIFETIME {
@@ -95,7 +95,7 @@ impl AuthorizationServer {
         }
         let jti = claims.get("jti").and_then(Value::as_str).filter(|jti| (1..=256).contains(&jti.len()));
         let jti = jti.ok_or_else(|| invalid("the client assertion needs a jti of 1 to 256 characters"))?;
-        let hash = B64.encode(issuer.macs.one_time.mac(format!("{}.{jti}", client.client_id).as_bytes()));
+        let hash = B64.encode(issuer.macs.one_time.mac(format!("client_assertion\n{}\n{jti}", client.client_id).as_bytes()));
         let remember = Timestamp::new(expires + skew);
         if self.store.use_once(&issuer.id, "client_assertion", &hash, remember).await? {
             return Ok(());
@@ -125,7 +125,7 @@ impl AuthorizationServer {
         new: NewClient,
     ) -> Result<BootstrapRedemption, Error> {
         let client = self.check_client(issuer, new, &scopes::all())?;
-        let event = client_created(&Actor::new("bootstrap", request_id), &client);
+        let event = client_created(&Actor::new("bootstrap token", request_id), &client);
         let hash = bootstrap_hash(issuer, token);
         Ok(self.store.redeem_bootstrap(&hash, &client, self.clock.timestamp(), &event).await?)
     }
@@ -141,7 +141,9 @@ impl AuthorizationServer {
         Ok(offered.then_some(token))
     }
 
-    fn check_client(&self, issuer: &Issuer, new: NewClient, granted: &[String]) -> Result<ClientRecord, Error> {
+    fn check_client(&self, issuer: &Issuer, mut new: NewClient, granted: &[String]) -> Result<ClientRecord, Error> {
+        new.scopes.sort_unstable();
+        new.scopes.dedup();
         check_id(&new.client_id).map_err(|e| Error::InvalidRequest(format!("client_id: {}", e.message)))?;
         public_keys(&new.jwks).map_err(|e| Error::InvalidRequest(format!("jwks: {e}")))?;
         if let Some(scope) = new.scopes.iter().find(|s| !scopes::is_known(s)) {
@@ -171,7 +173,7 @@ fn client_created(actor: &Actor, client: &ClientRecord) -> chancery_store::Audit
 }
 
 fn bootstrap_hash(issuer: &Issuer, token: &str) -> String {
-    B64.encode(issuer.macs.one_time.mac(format!("bootstrap.{token}").as_bytes()))
+    B64.encode(issuer.macs.one_time.mac(format!("bootstrap\n{token}").as_bytes()))
 }
 
 fn public_keys(jwks: &Value) -> Result<Vec<PublicKey>, String> {

@@ -14,6 +14,9 @@ pub enum Error {
     InvalidClient(String),
     #[error("{0}")]
     InvalidScope(String),
+    /// RFC 9396, 5.
+    #[error("{0}")]
+    InvalidAuthorizationDetails(String),
     #[error("grant type {0} is not served here")]
     UnsupportedGrantType(String),
     #[error(transparent)]

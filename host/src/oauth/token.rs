@@ -64,9 +64,13 @@ impl AuthorizationServer {
         };
         // Read first: a wrong request must not cost the code.
         let wanted = request.authorization_details.as_deref().map(wanted_configurations).transpose()?;
-        let offer = match self.issuance.redeem_offer(issuer, actor, &code, request.tx_code.as_deref()).await? {
+        let tx_code = request.tx_code.as_deref();
+        let offer = match self.issuance.redeem_offer(issuer, actor, &code, tx_code, wanted.clone()).await? {
             Redemption::Redeemed(offer) => offer,
             Redemption::UnknownCode => return invalid("the pre-authorized code is not known here"),
+            Redemption::NothingWanted => {
+                return Err(Error::InvalidAuthorizationDetails("nothing of that is in this offer".to_owned()));
+            }
             Redemption::Expired => return invalid("the pre-authorized code has expired: ask for a new offer"),
             Redemption::AlreadyUsed => return invalid("the pre-authorized code was used before: ask for a new offer"),
             Redemption::TxCodeWrong { attempts_left } => {
@@ -97,16 +101,11 @@ impl AuthorizationServer {
         request_id: Option<&str>,
         request: TokenRequest,
     ) -> Result<TokenResponse, Error> {
-        let client = self.authenticate_client(issuer, &request).await;
+        // A refusal is a log line and no event: anybody may ask, and events are rows that stay.
+        let client = self.authenticate_client(issuer, &request).await.inspect_err(|error| {
+            tracing::warn!(issuer = issuer.id, error = error as &dyn std::error::Error, "a client was refused");
+        })?;
         let now = self.clock.timestamp();
-        let client = match client {
-            Ok(client) => client,
-            Err(error) => {
-                let event = Actor::new("client", request_id).was_refused(&issuer.id, "token.issue", "", now, "invalid-client");
-                self.store.append_events(&[event]).await?;
-                return Err(error);
-            }
-        };
         let scopes = match request.scope.as_deref() {
             None => client.scopes,
             Some(asked) => {
@@ -117,8 +116,7 @@ impl AuthorizationServer {
                 asked
             }
         };
-        let mut event =
-            Actor::new(&client.client_id, request_id).did(&issuer.id, "token.issue", &client.client_id, now);
+        let mut event = Actor::client(&client.client_id, request_id).did(&issuer.id, "token.issue", &client.client_id, now);
         event.detail = json!({"scopes": scopes});
         self.store.append_events(&[event]).await?;
         let scope = scopes.join(" ");
@@ -144,7 +142,7 @@ impl AuthorizationServer {
 
 /// The configurations that `authorization_details` (RFC 9396) picks; several details may stand in it.
 fn wanted_configurations(text: &str) -> Result<Vec<String>, Error> {
-    let invalid = |why: &str| Error::InvalidRequest(format!("authorization_details {why}"));
+    let invalid = |why: &str| Error::InvalidAuthorizationDetails(format!("authorization_details {why}"));
     let details: Vec<Value> = serde_json::from_str(text).map_err(|_| invalid("must be a JSON array"))?;
     let id = |detail: &Value| {
         (detail["type"] == "openid_credential")

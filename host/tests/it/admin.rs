@@ -55,7 +55,7 @@ async fn the_first_client_comes_in_by_the_bootstrap_token_and_makes_an_offer() {
     let other = client("b", &key, &["offers:create"]);
     test.post_json("/admin/v1/clients", Some(token), &other).await.is_error(403, "insufficient_scope", "clients:create");
     let actors: Vec<_> = test.events().await.into_iter().filter(|e| e.action == "offer.create").map(|e| e.actor).collect();
-    assert_eq!(actors, ["office"]);
+    assert_eq!(actors, ["client:office"]);
 }
 
 #[tokio::test]

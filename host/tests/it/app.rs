@@ -14,7 +14,7 @@ use chancery::config::Config;
 use chancery::http;
 use chancery::issuance::configuration::Document;
 use chancery::issuance::issuers::{DEFAULT_ISSUER, Issuer};
-use chancery::issuance::publish::{ensure_issuer, issuer_url};
+use chancery::issuance::setup::Setup;
 use chancery::oauth::access_token::Bearer;
 use chancery_store::{AuditEvent, EventOutcome};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -163,9 +163,8 @@ impl TestApp {
 
     pub async fn publish(&self, issuer_id: &str, id: &str, document: Value) {
         let app = &self.app;
-        let url = issuer_url(URL, issuer_id);
-        let (store, entropy) = (app.store.as_ref(), app.entropy.as_ref());
-        ensure_issuer(store, &app.keyring, app.clock.as_ref(), entropy, issuer_id, &url, None).await.unwrap();
+        let (store, clock, entropy) = (app.store.as_ref(), app.clock.as_ref(), app.entropy.as_ref());
+        Setup { store, keyring: &app.keyring, clock, entropy }.ensure(URL, issuer_id, None).await.unwrap();
         app.issuers.refresh().await.unwrap();
         let document: Document = serde_json::from_value(document).unwrap();
         let documents = vec![(id.to_owned(), document)];

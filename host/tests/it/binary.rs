@@ -1,5 +1,7 @@
 //! The binary from outside: subcommands, exit codes, messages, starting, stopping, being killed.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::server::Site;
@@ -47,7 +49,7 @@ fn a_service_client_signs_in_with_what_the_command_line_gives_it() {
     let site = Site::farmer();
     site.apply();
     site.done(&["client", "create", "enrolment", "--scope", "offers:create", "--new-key", "enrolment.pem"]);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(site.path("enrolment.pem")).unwrap().permissions());
+    let mode = std::fs::metadata(site.path("enrolment.pem")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let server = site.serve();
     assert!(!server.log().contains("bootstrap token"), "there is a client already");
@@ -114,9 +116,14 @@ fn wrong_set_ups_are_refused_in_words_that_help() {
     std::fs::remove_file(site.path("data/kek")).unwrap();
     let text = site.fails(&["serve"], 1);
     assert!(text.contains("data/kek is missing"), "{text}");
-    std::fs::write(site.path("data/kek"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let foreign = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    std::fs::write(site.path("data/kek"), foreign).unwrap();
+    std::fs::set_permissions(site.path("data/kek"), PermissionsExt::from_mode(0o644)).unwrap();
     let text = site.fails(&["serve"], 1);
-    assert!(text.contains("cannot be opened"), "{text}");
+    assert!(text.contains("chmod 600"), "{text}");
+    std::fs::set_permissions(site.path("data/kek"), PermissionsExt::from_mode(0o600)).unwrap();
+    let text = site.fails(&["serve"], 1);
+    assert!(text.contains("cannot be opened") && text.contains("not in the keyring"), "the cause is said: {text}");
 }
 
 #[test]
@@ -207,4 +214,91 @@ fn a_client_that_never_ends_its_request_is_let_go() {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
     }
+}
+
+#[test]
+fn a_changed_public_url_moves_every_issuer_and_stops_commands_that_still_have_the_old_one() {
+    let site = Site::farmer();
+    site.apply();
+    site.done(&["config", "apply", "config/", "--issuer", "ministry"]);
+    let file = site.path("chancery.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("public_url = \"http://localhost", "public_url = \"http://127.0.0.1")).unwrap();
+    let offer = ["offer", "create", "--configuration", "FarmerCredential", "--subject", "1001"];
+    let refused = site.fails(&offer, 1);
+    assert!(refused.contains("chancery migrate"), "{refused}");
+    site.done(&["migrate"]);
+    assert!(site.done(&offer).contains("127.0.0.1"));
+    let server = site.serve();
+    let path = "/.well-known/openid-credential-issuer/issuers/ministry";
+    let issuer = server.get(path).1["credential_issuer"].as_str().unwrap().to_owned();
+    assert!(issuer.starts_with("http://127.0.0.1:") && issuer.ends_with("/issuers/ministry"), "{issuer}");
+}
+
+#[test]
+fn an_invalid_configuration_leaves_no_issuer_behind() {
+    let site = Site::farmer();
+    site.apply();
+    std::fs::write(site.path("config/FarmerCredential/template.json"), "{}").unwrap();
+    site.fails(&["config", "apply", "config/", "--issuer", "halfmade"], 2);
+    let text = site.fails(&["offer", "create", "--configuration", "X", "--subject", "1", "--issuer", "halfmade"], 2);
+    assert!(text.contains("no issuer halfmade"), "{text}");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let site = Site::farmer();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = site.command(&["check-config"]).stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn names_of_others_in_the_environment_are_left_alone_and_ours_count() {
+    let site = Site::farmer();
+    let output = site.command(&["check-config"]).env("CHANCERY_PORT", "tcp://10.0.0.1:80").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = site.command(&["check-config"]).env("CHANCERY_SERVER__LISTEN", "127.0.0.1:9").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("127.0.0.1:9"));
+}
+
+#[test]
+fn requests_under_way_end_well_and_readiness_goes_first() {
+    use std::io::{Read as _, Write as _};
+    let site = Site::farmer();
+    site.apply();
+    let mut server = site.serve();
+    let address = site.url.strip_prefix("http://").unwrap();
+    // A request whose body is still to come when the host is asked to stop.
+    let mut slow = std::net::TcpStream::connect(address).unwrap();
+    let body = "grant_type=unknown";
+    let head = format!(
+        "POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    server.until("the request is under way", || server.get("/readyz").0 == 200);
+    server.terminate();
+    server.until("readiness says so while requests are still taken", || server.get("/readyz").0 == 503);
+    slow.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("unsupported_grant_type"), "{answer}");
+    assert_eq!(server.ended(), Some(0), "{}", server.log());
+}
+
+#[test]
+fn a_drain_ends_when_its_time_is_over() {
+    use std::io::Write as _;
+    let site = Site::farmer();
+    let file = site.path("chancery.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[server]", "[server]\ndrain_grace = \"0s\"\ndrain_timeout = \"200ms\"")).unwrap();
+    let mut server = site.serve();
+    let mut slow = std::net::TcpStream::connect(site.url.strip_prefix("http://").unwrap()).unwrap();
+    slow.write_all(b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 9\r\n\r\n").unwrap();
+    server.until("it is served", || server.get("/readyz").0 == 200);
+    server.terminate();
+    assert_eq!(server.ended(), Some(1));
+    assert!(server.log().contains("drain_timeout"), "{}", server.log());
 }

@@ -144,8 +144,8 @@ async fn an_offer_is_fetched_by_reference_until_it_is_taken() {
     assert_eq!(fetched.headers["cache-control"], "no-store");
     assert_eq!(fetched.body, offer["credential_offer"]);
     test.token_for(&offer).await;
-    test.get(&path).await.is_problem(404, "not-found", "taken");
-    test.get("/openid4vci/offers/no-such-offer").await.is_problem(404, "not-found", "no such offer");
+    test.get(&path).await.is_error(404, "invalid_request", "taken");
+    test.get("/openid4vci/offers/no-such-offer").await.is_error(404, "invalid_request", "no such offer");
 }
 
 #[tokio::test]
@@ -180,7 +180,12 @@ async fn a_token_request_may_pick_by_authorization_details() {
     let details = json!([{"type": "openid_credential", "credential_configuration_id": "Other"}]).to_string();
     let grant = ("grant_type", crate::wallet::PRE_AUTHORIZED);
     let form = [grant, ("pre-authorized_code", code(&offer)), ("authorization_details", "[{}]")];
-    test.post_form("/oauth/token", &form).await.is_error(400, "invalid_request", "openid_credential");
+    test.post_form("/oauth/token", &form).await.is_error(400, "invalid_authorization_details", "openid_credential");
+    for nothing in ["[]", "[{\"type\": \"openid_credential\", \"credential_configuration_id\": \"Nope\"}]"] {
+        let form = [grant, ("pre-authorized_code", code(&offer)), ("authorization_details", nothing)];
+        let answer = test.post_form("/oauth/token", &form).await;
+        answer.is_error(400, "invalid_authorization_details", "nothing of that");
+    }
     let form = [grant, ("pre-authorized_code", code(&offer)), ("authorization_details", &details)];
     let answer = test.post_form("/oauth/token", &form).await;
     assert_eq!(answer.status, 200, "{answer:?}");

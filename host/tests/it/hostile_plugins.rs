@@ -54,11 +54,10 @@ async fn whatever_a_plugin_does_the_wallet_gets_a_clear_error_and_the_host_goes_
     for subject in ["duplicate-keys", "big-number", "misconfigured", "internal"] {
         refused(&test, subject, 500, "server_error", FAILED).await;
     }
-    for subject in ["not-found", "denied"] {
-        refused(&test, subject, 400, "credential_request_denied", "").await;
-    }
-    refused(&test, "invalid-request", 400, "invalid_credential_request", "").await;
-    let answer = refused(&test, "unavailable", 503, "temporarily_unavailable", "").await;
+    refused(&test, "not-found", 400, "credential_request_denied", "Nobody of that name").await;
+    refused(&test, "denied", 400, "credential_request_denied", "may not be told").await;
+    refused(&test, "invalid-request", 400, "invalid_credential_request", "A claim is missing").await;
+    let answer = refused(&test, "unavailable", 503, "temporarily_unavailable", "The source is resting").await;
     assert_eq!(answer.headers["retry-after"], "2", "1500 ms, rounded up");
     let answer = test.issue_for("Any", "somebody").await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -73,8 +72,11 @@ async fn a_refusal_by_the_plugin_leaves_token_and_nonce_good() {
     let proof = test.good_proof().await;
     let first = test.request_of(&token, "Any", std::slice::from_ref(&proof)).await;
     first.is_error(500, "server_error", "failed to answer");
-    let second = test.request_of(&token, "Any", &[proof]).await;
-    second.is_error(500, "server_error", "failed to answer");
+    // The token is still good, and so is the nonce: with another offer the same proof gives a credential.
+    test.request_of(&token, "Any", std::slice::from_ref(&proof)).await.is_error(500, "server_error", "failed to answer");
+    let offer = test.offer_of(json!({"credential_configuration_ids": ["Any"], "subject": "somebody"})).await;
+    let answer = test.request_of(&test.token_for(&offer).await, "Any", &[proof]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,8 +127,7 @@ async fn nothing_of_one_call_is_left_for_the_next() {
     for _ in 0..3 {
         let answer = test.issue_for("Any", "leak").await;
         let claims = claims_of(answer.body["credentials"][0]["credential"].as_str().unwrap());
-        let text = claims["answer"].to_string();
-        assert!(!text.contains("\"leak\""), "the sandbox was not fresh: {text}");
+        assert_eq!(claims["answer"]["found"], "", "the sandbox was not fresh: {claims}");
     }
 }
 
@@ -205,7 +206,7 @@ async fn an_unknown_subject_is_a_final_answer() {
     let test = with_csv().await;
     for subject in ["4", "1 ", "id", "लक्ष्मी", "\n"] {
         let answer = test.issue_for("Person", subject).await;
-        answer.is_error(400, "credential_request_denied", "");
+        answer.is_error(400, "credential_request_denied", "does not know this subject");
     }
     assert_eq!(test.issued().await, 0);
 }
@@ -230,10 +231,10 @@ async fn readiness_names_the_plugin_that_is_missing() {
     let mut document = crate::app::person_document();
     document["plugin"] = json!({"name": "registry"});
     test.publish("default", "Registry", document).await;
+    // No other host would do better, so this one stays in service.
     let ready = test.get("/readyz").await;
-    assert_eq!(ready.status, 503);
-    let reason = ready.body["reasons"][0].as_str().unwrap();
-    assert!(reason.contains("registry") && reason.contains("no such file"), "{reason}");
+    assert_eq!((ready.status.as_u16(), &ready.body["status"]), (200, &json!("degraded")), "{ready:?}");
+    assert_eq!(ready.body["reasons"], json!(["configuration Registry: its plugin registry is missing"]));
     assert_eq!(test.get("/healthz").await.status, 200);
 }
 

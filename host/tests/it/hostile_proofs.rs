@@ -51,6 +51,12 @@ async fn a_wrong_time() {
     refused(set("claims", "iat", json!("yesterday")), "invalid_proof", "iat").await;
     refused(set("claims", "iat", json!(1e300)), "invalid_proof", "iat").await;
     refused(set("claims", "exp", json!(1)), "invalid_proof", "expired").await;
+    // At the end of the calendar, where adding to it would overflow; it lies ahead, so it is good.
+    let test = TestApp::start().await;
+    let (token, key) = (test.wallet_token().await, key(Algorithm::Es256));
+    let mut proof = test.proof(&key, &test.nonce().await);
+    proof.claims.insert("exp".to_owned(), json!(8_210_266_876_799_i64));
+    assert_eq!(test.request(&token, &[proof.sign(&key).await]).await.status, 200);
 }
 
 fn shift(proof: &mut Proof, seconds: i64) {

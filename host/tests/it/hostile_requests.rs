@@ -27,7 +27,8 @@ async fn credential_requests_that_cannot_be_read_are_refused() {
         (json!({"credential_configuration_id": "Person", "credential_identifier": "Person"}).to_string(), "exactly one of"),
         (json!({"format": "dc+sd-jwt", "proof": {"proof_type": "jwt", "jwt": proof}}).to_string(), "proofs"),
         (json!({"credential_configuration_id": "Person", "credential_response_encryption": {}}).to_string(), "encrypted"),
-        (format!("{{\"a\":{}1{}}}", "[".repeat(4_000), "]".repeat(4_000)), "exactly one of"),
+        (format!("{{\"a\":{}1{}}}", "[".repeat(4_000), "]".repeat(4_000)), "nested deeper"),
+        ("{\"credential_configuration_id\": \"Person\", \"credential_configuration_id\": \"x\"}".to_owned(), "not a credential request"),
     ] {
         test.post_text(CREDENTIAL, token, "application/json", body).await.is_error(400, CODE, hint);
     }
@@ -127,7 +128,7 @@ async fn token_requests_that_are_wrong_cost_nothing() {
         ),
         (
             vec![("grant_type", PRE_AUTHORIZED), ("pre-authorized_code", good), ("authorization_details", "{")],
-            "invalid_request",
+            "invalid_authorization_details",
             "authorization_details",
         ),
     ] {
@@ -148,7 +149,7 @@ async fn an_expired_offer_gives_nothing() {
     test.clock.advance(600);
     test.redeem(&offer, None).await.is_error(400, "invalid_grant", "expired");
     let path = offer["credential_offer_uri"].as_str().unwrap().strip_prefix(crate::app::URL).unwrap();
-    test.get(path).await.is_problem(404, "not-found", "expired");
+    test.get(path).await.is_error(404, "invalid_request", "expired");
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn a_transaction_code_has_limited_attempts_and_the_code_survives_until_the
     test.redeem(&offer, Some("000")).await.is_error(400, "invalid_grant", "too often");
     test.redeem(&offer, Some(right)).await.is_error(400, "invalid_grant", "too often");
     let refused = test.events().await.into_iter().filter(|e| e.action == "offer.redeem" && e.reason.is_some()).count();
-    assert!(refused >= 10, "every refusal is an event: {refused}");
+    assert!(refused >= 10, "every refusal of an offer is an event: {refused}");
 }
 
 #[tokio::test]
@@ -202,4 +203,43 @@ async fn paths_and_methods_that_are_not_served_say_so() {
     test.get("/oauth/token").await.is_problem(405, "method-not-allowed", "method");
     test.get("/issuers/none/.well-known/jwks.json").await.is_problem(404, "not-found", "no such issuer");
     test.get("/issuers/default/.well-known/jwks.json").await.is_problem(404, "not-found", "no such issuer");
+}
+
+#[tokio::test]
+async fn forms_with_very_many_parameters_are_refused_at_once() {
+    let test = TestApp::start().await;
+    let form: String = (0..3_000).map(|n| format!("{n:x}=&")).collect();
+    let answer = test.post_text("/oauth/token", None, "application/x-www-form-urlencoded", form).await;
+    answer.is_error(400, "invalid_request", "more than 32 parameters");
+    let answer = test.post_text("/oauth/token", None, "application/x-www-form-urlencoded", "a".repeat(20_000)).await;
+    answer.is_error(413, "invalid_request", "16384 bytes");
+}
+
+#[tokio::test]
+async fn refusals_that_anybody_can_cause_leave_no_rows() {
+    let test = TestApp::start().await;
+    let before = test.events().await.len();
+    for _ in 0..5 {
+        test.post_form("/oauth/token", &[("grant_type", "client_credentials")]).await.is_error(401, "invalid_client", "private_key_jwt");
+    }
+    assert_eq!(test.events().await.len(), before);
+}
+
+#[tokio::test]
+async fn what_stands_in_the_audit_trail_takes_no_offer() {
+    let test = TestApp::start().await;
+    let offer = test.offer().await;
+    let id = offer["offer_id"].as_str().unwrap();
+    assert!(test.events().await.iter().any(|e| e.object == id));
+    for path in [format!("/openid4vci/offers/{id}"), format!("/openid4vci/offers/{id}.{}", "A".repeat(43))] {
+        test.get(&path).await.is_error(404, "invalid_request", "no such offer");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_there_is_named_in_the_words_of_the_surface() {
+    let test = TestApp::start().await;
+    let answer = test.post_form("/issuers/none/oauth/token", &[("grant_type", PRE_AUTHORIZED)]).await;
+    answer.is_error(404, "invalid_request", "no such issuer");
+    test.get("/issuers/none/did.json").await.is_problem(404, "not-found", "no such issuer");
 }

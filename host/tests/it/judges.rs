@@ -20,7 +20,7 @@ fn judges() -> PathBuf {
 }
 
 /// Runs a script with the credential on its standard input; whether it accepted, and what it printed.
-fn judge(script: &str, arguments: &[&str], input: &str) -> (bool, Value) {
+pub fn judge(script: &str, arguments: &[&str], input: &str) -> (bool, Value) {
     let mut child = Command::new("node")
         .arg(judges().join(script))
         .args(arguments)
@@ -38,7 +38,7 @@ fn judge(script: &str, arguments: &[&str], input: &str) -> (bool, Value) {
 }
 
 #[track_caller]
-fn accepts(script: &str, arguments: &[&str], input: &str) -> Value {
+pub fn accepts(script: &str, arguments: &[&str], input: &str) -> Value {
     let (accepted, printed) = judge(script, arguments, input);
     assert!(accepted, "{script} {arguments:?} refuses: {printed:#}");
     printed
@@ -49,7 +49,7 @@ fn verify(site: &Site, credential: &str, more: &[&str]) -> (bool, Value) {
     judge("verify-sd-jwt-vc.mjs", &[&fixed, more].concat(), credential)
 }
 
-fn take(offer: &Value, link: &str, more: &[&str]) -> Value {
+pub fn take(offer: &Value, link: &str, more: &[&str]) -> Value {
     accepts("wallet.mjs", &[&["--offer", offer[link].as_str().unwrap()], more].concat(), "")
 }
 

@@ -131,8 +131,19 @@ impl Server {
         read(agent().post(format!("{}{path}", self.url)).send_form(pairs.iter().copied()))
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Bytes of memory in use.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+    }
+
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let status = Command::new("kill").arg(self.id().to_string()).status().unwrap();
         assert!(status.success());
     }
 
@@ -156,7 +167,7 @@ impl Drop for Server {
     }
 }
 
-fn agent() -> ureq::Agent {
+pub fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }
 
@@ -165,7 +176,7 @@ pub fn get(url: &str) -> (u16, Value) {
 }
 
 /// Status 0: nobody answered.
-fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+pub fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
     let Ok(mut answer) = answer else { return (0, Value::Null) };
     let mut text = String::new();
     let _ = answer.body_mut().as_reader().read_to_string(&mut text);

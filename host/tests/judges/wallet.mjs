@@ -122,10 +122,14 @@ function signProofs(client, { metadata, configurationId, nonce, holders }) {
   )
 }
 
-/** OpenID4VCI 1.0 wants `{credentials: [{credential}]}`; the library would also take draft shapes. */
+/**
+ * OpenID4VCI 1.0 wants `{credentials: [{credential}]}`, text or (ldp_vc) an object; the library would also take
+ * draft shapes.
+ */
 function credentialsOf(response, expected) {
   const credentials = response.credentials?.map((entry) => entry.credential)
-  if (credentials?.length !== expected || credentials.some((item) => typeof item !== 'string')) {
+  const isCredential = (item) => typeof item === 'string' || (item?.proof && !Array.isArray(item))
+  if (credentials?.length !== expected || !credentials.every(isCredential)) {
     throw new Error(`expected ${expected} credentials, got ${JSON.stringify(response)}`)
   }
   return credentials

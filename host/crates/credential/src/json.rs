@@ -169,7 +169,6 @@ const BEYOND_U64: f64 = 18_446_744_073_709_551_616.0;
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
 
     fn parse(text: &str) -> Result<Value, JsonError> {

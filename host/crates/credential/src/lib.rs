@@ -5,12 +5,18 @@
 //! | [`json`] | reading JSON strictly: no duplicate members, bounded size and depth |
 //! | [`claim_path`] | the claims path pointer of OpenID4VCI |
 //! | [`template`] | JSON templates with expressions: data in, claims out |
+//! | [`jsonld`] | JSON-LD documents as canonical statements, with nothing dropped |
+//! | [`vcdm`] | the rules of the VC Data Model 2.0 and 1.1 |
+//! | [`data_integrity`] | Data Integrity proofs: credential in, bytes to sign out; and reading one back |
 //! | [`sd_jwt`] | SD-JWT VC: claims in, bytes to sign out; and reading one back |
 
 pub mod claim_path;
+pub mod data_integrity;
 pub mod json;
+pub mod jsonld;
 pub mod sd_jwt;
 pub mod template;
+pub mod vcdm;
 
 pub use claim_path::{ClaimPath, ClaimPathError, Segment};
 pub use json::{JsonError, JsonLimits, parse_strict};

@@ -103,7 +103,13 @@ impl Loader {
     /// Takes a generation through the remaining stages; `slot` shows how far it came.
     pub(crate) async fn activate(&self, name: &str, verified: Verified, slot: &Slot) -> Result<Generation, Failure> {
         let Verified { generation, sha256, grant, digest, wasm, files } = verified;
-        let component = self.compiled(digest, wasm).await.map_err(|reason| rejected(Stage::Compiled, reason))?;
+        // Where only grants or files changed, the code that serves is the code: nothing to load, and
+        // the pool's memory stays warm for it.
+        let serving = slot.serving.load_full().filter(|serving| serving.identity.sha256 == sha256);
+        let component = match serving {
+            Some(serving) => serving.component.instance_pre().component().clone(),
+            None => self.compiled(digest, wasm).await.map_err(|reason| rejected(Stage::Compiled, reason))?,
+        };
         slot.reach(Stage::Compiled);
 
         let linked = self.linked(&component, &grant, slot)?;

@@ -135,7 +135,7 @@ impl Manager {
         }
         if entry.seen.as_ref() != Some(&fingerprint) {
             entry.seen = Some(fingerprint);
-            slot.growing();
+            slot.unsettled("its files are still being written");
             return true;
         }
         entry.loaded = Some(fingerprint);
@@ -198,6 +198,10 @@ impl Manager {
         for (name, entry) in self.entries.iter_mut().filter(|(name, _)| !found.contains_key(*name)) {
             if entry.seen.take().is_some() {
                 missed = true;
+                entry.loaded = None;
+                if let Some(slot) = self.registry.load().get(name) {
+                    slot.unsettled("its file is gone");
+                }
             } else {
                 gone.push(name.clone());
             }
@@ -258,7 +262,7 @@ mod tests {
     #[test]
     fn retries_back_off() {
         let mut retry = None;
-        let looks: Vec<u32> = std::iter::from_fn(|| {
+        let looks: Vec<u32> = iter::from_fn(|| {
             retry = Retry::after(retry, true);
             retry.map(|retry| retry.looks_left)
         })

@@ -53,14 +53,14 @@ impl Slot {
         }
     }
 
-    /// A new generation's files, not settled yet. What is known of the former one stays: the files
+    /// Its files changed, and have not settled yet. What is known of the former generation stays: they
     /// may turn out to be the same.
-    pub(crate) fn growing(&self) {
+    pub(crate) fn unsettled(&self, reason: &str) {
         let mut newest = self.newest();
         newest.stage = Stage::Seen;
         newest.failed_at = None;
         newest.missing_grants = None;
-        newest.reason = Some("its files are still being written".to_owned());
+        newest.reason = Some(reason.to_owned());
     }
 
     /// The files are what is active already.

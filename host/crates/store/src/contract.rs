@@ -32,6 +32,14 @@ pub enum StoreError {
 
 #[async_trait]
 pub trait Issuers: Send + Sync {
+    /// Inserts a new issuer together with its first keys, so that none is ever seen without. `false`: there is one of
+    /// that id, and nothing was changed.
+    async fn create_issuer(
+        &self,
+        issuer: &IssuerRecord,
+        first_keys: &[KeyRecord],
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
     /// Inserts the issuer or updates its url and display. Answers whether anything changed; an event is
     /// written only then. `Conflict` when another issuer has that url.
     async fn put_issuer(&self, issuer: &IssuerRecord, event: &AuditEvent) -> Result<bool, StoreError>;
@@ -135,6 +143,8 @@ pub trait Outbox: Send + Sync {
     async fn append_events(&self, events: &[AuditEvent]) -> Result<(), StoreError>;
     /// Events of one issuer in the order of their rows, after the row number `after` (0 for the first): at
     /// most `limit`, and at most [`MAX_EVENTS_PER_READ`](crate::MAX_EVENTS_PER_READ).
+    /// Where several writers are at work (PostgreSQL), a row may come to be seen after one with a higher number:
+    /// whoever goes on from the last number may miss it.
     async fn events(&self, issuer_id: &str, after: i64, limit: u32) -> Result<Vec<(i64, AuditEvent)>, StoreError>;
 }
 

@@ -1,9 +1,13 @@
 //! The embedded migrations. How to write one: `migrations/README.md`.
 
-use sqlx::migrate::{AppliedMigration, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, SqlStr};
 
 use crate::contract::StoreError;
+use crate::sql::unavailable;
+
+/// Where a database keeps which migrations it has.
+pub(crate) const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// Which migrations a database has and lacks, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +42,14 @@ macro_rules! embedded {
 
 const SQLITE: [Embedded; 1] = [(1, "create_tables", embedded!("sqlite", "0001", "create_tables"))];
 
+const POSTGRES: [Embedded; 1] = [(1, "create_tables", embedded!("postgres", "0001", "create_tables"))];
+
 pub(crate) fn sqlite() -> Migrator {
-    let migrations = SQLITE.iter().map(|(version, name, text)| {
-        let sql: SqlStr = text.into_sql_str();
-        Migration::new(*version, name.replace('_', " ").into(), MigrationType::Simple, sql, false)
-    });
-    Migrator::with_migrations(migrations.collect())
+    migrator(&SQLITE)
+}
+
+pub(crate) fn postgres() -> Migrator {
+    migrator(&POSTGRES)
 }
 
 /// Compares what the database says it has with what this release has.
@@ -66,12 +72,43 @@ pub(crate) fn status(migrator: &Migrator, applied: &[AppliedMigration]) -> Resul
     Ok(MigrationStatus { applied: names(&applied), pending: names(&pending) })
 }
 
+/// In the transaction and under the lock of the caller.
+pub(crate) async fn apply_missing(
+    connection: &mut impl Migrate,
+    migrator: &Migrator,
+    applied: &[AppliedMigration],
+) -> Result<(), StoreError> {
+    connection.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(unavailable)?;
+    for migration in migrator.iter().filter(|one| applied.iter().all(|applied| applied.version != one.version)) {
+        connection.apply(MIGRATIONS_TABLE, migration).await.map_err(unavailable)?;
+        tracing::info!(version = migration.version, "migrated the database");
+    }
+    Ok(())
+}
+
+/// Of a database without a table of migrations: it has none of them, or it is not ours.
+pub(crate) fn require_empty(tables: &[String]) -> Result<Vec<AppliedMigration>, StoreError> {
+    if tables.is_empty() {
+        Ok(Vec::new())
+    } else {
+        Err(StoreError::Incompatible("it belongs to something else".into()))
+    }
+}
+
 /// Refuses a database that lacks something.
 pub(crate) fn require_current(status: &MigrationStatus) -> Result<(), StoreError> {
     match status.pending.len() {
         0 => Ok(()),
         lacking => Err(StoreError::Incompatible(format!("it lacks {lacking} migration(s), run `chancery migrate`"))),
     }
+}
+
+fn migrator(embedded: &'static [Embedded]) -> Migrator {
+    let migrations = embedded.iter().map(|(version, name, text)| {
+        let sql: SqlStr = text.into_sql_str();
+        Migration::new(*version, name.replace('_', " ").into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 fn names(migrations: &[&Migration]) -> Vec<MigrationName> {

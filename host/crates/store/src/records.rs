@@ -115,9 +115,8 @@ pub struct ClientRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootstrapRedemption {
     Redeemed,
-    /// Unknown, expired or used before.
+    /// Unknown, expired, used before, or there is a client already, which can register others.
     Refused,
-    ClientExists,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,17 +145,27 @@ pub struct RedeemOffer {
     pub issuer_id: String,
     pub code_hash: String,
     pub tx_code_mac: Option<String>,
+    /// Of the offer's configurations, those that the caller picks; `None` takes them all.
+    pub wanted: Option<Vec<String>>,
     pub now: Timestamp,
     /// When the access token ends that a redemption is answered with: until then the offer, which says whom
     /// the credential is for, outlives its own expiry.
     pub access_until: Timestamp,
 }
 
+impl RedeemOffer {
+    pub(crate) fn wants_some_of(&self, offered: &[String]) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|id| offered.contains(id)))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Redemption {
     Redeemed(Box<OfferRecord>),
-    /// No offer of this issuer has that code.
+    /// No offer of this issuer has that code. Writes no event: anybody can guess, and events stay.
     UnknownCode,
+    /// The offer has nothing of what was picked; the code is still good. Writes no event.
+    NothingWanted,
     Expired,
     AlreadyUsed,
     TxCodeMissing,
@@ -175,6 +184,7 @@ impl Redemption {
         Some(match self {
             Self::Redeemed(_) => return None,
             Self::UnknownCode => "unknown-code",
+            Self::NothingWanted => "nothing-wanted",
             Self::Expired => "code-expired",
             Self::AlreadyUsed => "code-already-used",
             Self::TxCodeMissing => "tx-code-missing",
@@ -265,8 +275,6 @@ pub struct AuditEvent {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
     use super::*;
 
     fn timestamp(text: &str) -> String {
@@ -291,6 +299,7 @@ mod tests {
     fn every_refusal_has_a_reason_of_its_own() {
         let refusals = [
             Redemption::UnknownCode,
+            Redemption::NothingWanted,
             Redemption::Expired,
             Redemption::AlreadyUsed,
             Redemption::TxCodeMissing,

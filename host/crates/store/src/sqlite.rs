@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _, Sqlite, SqliteConnect
 
 use crate::StoreOptions;
 use crate::contract::StoreError;
-use crate::migrations::{self, MigrationStatus};
+use crate::migrations::{self, MIGRATIONS_TABLE, MigrationStatus};
 use crate::sql::{Dialect, SqlStore, unavailable};
 
 /// SQLite's result codes for a locked file and for one that is no database.
@@ -21,12 +21,20 @@ const SQLITE_BUSY: u32 = 5;
 const SQLITE_NOTADB: u32 = 26;
 /// Attempts to open a locked file, spread over the busy timeout.
 const OPEN_ATTEMPTS: u32 = 50;
-const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 impl Dialect for Sqlite {
     /// Takes the write lock at once. A transaction that reads first and then writes fails under load, because
     /// SQLite can't give it a lock that keeps what it has read true.
     const BEGIN_WRITE: &'static str = "BEGIN IMMEDIATE";
+    /// There is one writer.
+    const GROUPS: u32 = 1;
+    const GROUPS_EVERY_WRITE: bool = true;
+    const SKIP_LOCKED: &'static str = "";
+
+    /// Waiting for the lock is SQLite's own part, by the busy timeout.
+    fn is_transient(_: &StoreError) -> bool {
+        false
+    }
 
     fn rows_affected(result: &SqliteQueryResult) -> u64 {
         result.rows_affected()
@@ -138,11 +146,7 @@ async fn check_or_apply(connection: &mut SqliteConnection, apply: bool) -> Resul
     // finds the work done, and a failing migration leaves what was there.
     let mut transaction = connection.begin_with(Sqlite::BEGIN_WRITE).await.map_err(unavailable)?;
     let applied = applied(&mut transaction).await?;
-    transaction.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(unavailable)?;
-    for migration in migrator.iter().filter(|one| applied.iter().all(|applied| applied.version != one.version)) {
-        transaction.apply(MIGRATIONS_TABLE, migration).await.map_err(unavailable)?;
-        tracing::info!(version = migration.version, "migrated the database");
-    }
+    migrations::apply_missing(&mut *transaction, &migrator, &applied).await?;
     transaction.commit().await.map_err(unavailable)
 }
 
@@ -155,11 +159,7 @@ async fn applied(connection: &mut SqliteConnection) -> Result<Vec<AppliedMigrati
     if tables.iter().any(|table| table == MIGRATIONS_TABLE) {
         return connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(unavailable);
     }
-    if tables.is_empty() {
-        Ok(Vec::new())
-    } else {
-        Err(StoreError::Incompatible("it belongs to something else".into()))
-    }
+    migrations::require_empty(&tables)
 }
 
 /// A full disk makes SQLite end the transaction by itself. sqlx does not learn of it, its own ROLLBACK then

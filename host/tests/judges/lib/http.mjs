@@ -25,7 +25,7 @@ export async function getJson(url) {
     throw new Error(`GET ${url} answered ${response.status}: ${body.slice(0, 300)}`)
   }
   const type = response.headers.get('content-type') ?? ''
-  if (!/^application\/([\w.-]+\+)?json\b/.test(type)) {
+  if (!/^application\/([\w.+-]+\+)?json\b/.test(type)) {
     throw new Error(`GET ${url} answered with content type '${type}', not JSON`)
   }
   try {

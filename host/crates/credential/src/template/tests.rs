@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 #![expect(clippy::needless_pass_by_value, reason = "`json!(…)` reads better without an ampersand")]
 
 use serde_json::json;

@@ -115,7 +115,6 @@ fn is_word(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use super::*;
 
     fn literal(text: &str) -> Piece {

@@ -151,6 +151,25 @@ async fn a_file_that_is_still_written_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_removed_and_written_again_goes_on_serving() {
+    let mut host = Host::new();
+    host.put("hostile.wasm", hostile());
+    host.put("hostile.toml", grant("old"));
+    let mut options = host.options();
+    // Time enough to write the file again on any machine.
+    options.debounce = Duration::from_secs(2);
+    let sandbox = host.start_with(options).await.clone();
+    std::fs::remove_file(host.plugin_dir().join("hostile.wasm")).unwrap();
+    let gone = || sandbox.plugins().iter().any(|plugin| plugin.reason.as_deref() == Some("its file is gone"));
+    eventually("the removal is noticed", async || gone()).await;
+    assert_eq!(answer(&sandbox).await, "old");
+    host.put("hostile.toml", grant("new"));
+    host.put("hostile.wasm", hostile());
+    eventually("the new generation", async || answer(&sandbox).await == "new").await;
+    assert_eq!(host.status("hostile").stage, Stage::Active);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn removal_does_not_end_a_running_call() {
     let grant = "[limits]\nconcurrency = 1\nqueue_wait = \"50ms\"\nwall = \"1s\"";
     let host = Host::hostile(grant).await;

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::fixtures::*;
-use super::{RACERS, TestDatabase, race};
-use crate::{BootstrapRedemption, IssuerRecord, KeyState, Published, Store, StoreError};
+use super::{RACERS, TestDatabase, open_two, race};
+use crate::{BootstrapRedemption, IssuerRecord, KeyState, Published, StoreError};
 
 fn published(id: &str, version: i64, changed: bool) -> Published {
     Published { configuration_id: id.into(), version, changed }
@@ -24,6 +24,26 @@ pub(crate) async fn an_issuer_is_inserted_updated_and_left_alone(database: &impl
     assert!(store.put_issuer(&renamed, &event("a", "issuer.put")).await.unwrap());
     assert_eq!(store.issuers().await.unwrap(), [IssuerRecord { created_at: at(0), ..renamed }]);
     assert_eq!(trail(&*store, "a").await.len(), 2);
+}
+
+pub(crate) async fn a_new_issuer_comes_with_its_keys_or_not_at_all(database: &impl TestDatabase) {
+    let stores = open_two(database).await;
+    let store = Arc::clone(&stores[0]);
+    let keys = [key("a", "k1", 1), key("a", "k2", 1)];
+    let raced = race(RACERS, |number| {
+        let store = Arc::clone(&stores[number % 2]);
+        let keys = [key("a", &format!("k{number}"), 1), key("a", &format!("l{number}"), 1)];
+        async move { store.create_issuer(&issuer("a"), &keys, &event("a", "issuer.create")).await.unwrap() }
+    });
+    assert_eq!(raced.await.into_iter().filter(|created| *created).count(), 1);
+    assert_eq!(store.keys("a").await.unwrap().len(), 2, "one racer's keys, all of them");
+    assert_eq!(trail(&*store, "a").await.len(), 1);
+    assert!(!store.create_issuer(&issuer("a"), &keys, &event("a", "issuer.create")).await.unwrap());
+    let twins = [key("b", "k", 1), key("b", "k", 1)];
+    let issuer_b = IssuerRecord { url: "https://b.example".into(), ..issuer("b") };
+    let refused = store.create_issuer(&issuer_b, &twins, &event("b", "issuer.create")).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert_eq!(store.issuers().await.unwrap(), [issuer("a")], "an issuer without keys must never be seen");
 }
 
 pub(crate) async fn two_issuers_cannot_share_a_url(database: &impl TestDatabase) {
@@ -96,10 +116,11 @@ pub(crate) async fn publishing_is_all_or_nothing(database: &impl TestDatabase) {
 }
 
 pub(crate) async fn racing_publishers_make_gapless_versions(database: &impl TestDatabase) {
-    let store = database.open().await;
+    let stores = open_two(database).await;
+    let store = Arc::clone(&stores[0]);
     put_issuer(&*store, "a").await;
     let answers = race(RACERS, |number| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&stores[number % 2]);
         async move {
             let draft = draft("farmer", json!({"number": number}));
             store.publish_configurations("a", &[draft], &event("a", "configuration.publish")).await.unwrap().remove(0)
@@ -236,27 +257,29 @@ pub(crate) async fn the_bootstrap_token_is_redeemed_once(database: &impl TestDat
     assert_eq!(trail(&*store, "a").await, ["issuer.put unset succeeded", "client.create unset succeeded"]);
 }
 
-pub(crate) async fn a_taken_client_id_keeps_the_bootstrap_token(database: &impl TestDatabase) {
+pub(crate) async fn the_bootstrap_token_is_dead_once_there_is_a_client(database: &impl TestDatabase) {
     let store = database.open().await;
     put_issuer(&*store, "a").await;
     assert!(store.offer_bootstrap("token", at(0), at(100)).await.unwrap());
-    store.insert_client(&client("a", "c"), &event("a", "client.create")).await.unwrap();
     let attempt = async |issuer_id: &str, id: &str| {
         store.redeem_bootstrap("token", &client(issuer_id, id), at(1), &event("a", "client.create")).await
     };
-    assert_eq!(attempt("a", "c").await.unwrap(), BootstrapRedemption::ClientExists);
     let refused = attempt("nobody", "d").await;
     assert!(matches!(refused, Err(StoreError::UnknownIssuer)), "{refused:?}");
-    assert_eq!(trail(&*store, "a").await.len(), 2, "neither left an event");
-    assert_eq!(attempt("a", "d").await.unwrap(), BootstrapRedemption::Redeemed);
+    store.insert_client(&client("a", "c"), &event("a", "client.create")).await.unwrap();
+    for id in ["c", "d"] {
+        assert_eq!(attempt("a", id).await.unwrap(), BootstrapRedemption::Refused);
+    }
+    assert_eq!(trail(&*store, "a").await.len(), 2, "none of them left an event");
 }
 
 pub(crate) async fn one_racer_redeems_the_bootstrap_token(database: &impl TestDatabase) {
-    let store = database.open().await;
+    let stores = open_two(database).await;
+    let store = Arc::clone(&stores[0]);
     put_issuer(&*store, "a").await;
     assert!(store.offer_bootstrap("token", at(0), at(100)).await.unwrap());
     let answers = race(RACERS, |number| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&stores[number % 2]);
         async move {
             let client = client("a", &format!("c{number}"));
             store.redeem_bootstrap("token", &client, at(1), &event("a", "client.create")).await.unwrap()
@@ -285,9 +308,9 @@ pub(crate) async fn a_value_is_used_once(database: &impl TestDatabase) {
 }
 
 pub(crate) async fn one_racer_uses_a_value(database: &impl TestDatabase) {
-    let store = database.open().await;
-    let answers = race(RACERS, |_| {
-        let store: Arc<dyn Store> = Arc::clone(&store);
+    let stores = open_two(database).await;
+    let answers = race(RACERS, |number| {
+        let store = Arc::clone(&stores[number % 2]);
         async move { store.use_once("a", "client-assertion", "h", at(60)).await.unwrap() }
     })
     .await;

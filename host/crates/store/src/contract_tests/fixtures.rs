@@ -122,6 +122,7 @@ pub(crate) fn redeem(issuer_id: &str, code: &str, tx_code: Option<&str>) -> Rede
         issuer_id: issuer_id.into(),
         code_hash: format!("hash-{code}"),
         tx_code_mac: tx_code.map(|tx_code| format!("mac-{tx_code}")),
+        wanted: None,
         now: at(10),
         access_until: at(310),
     }

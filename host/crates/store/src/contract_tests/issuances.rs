@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::fixtures::*;
-use super::{RACERS, TestDatabase, race};
+use super::{RACERS, TestDatabase, open_two, race};
 use crate::{IssuanceBatch, IssuanceOutcome, Store, StoredCredential};
 
 async fn record(store: &dyn Store, batches: &[IssuanceBatch]) -> Vec<IssuanceOutcome> {
@@ -121,9 +121,10 @@ pub(crate) async fn issuances_of_two_issuers_are_apart(database: &impl TestDatab
 }
 
 pub(crate) async fn one_racer_uses_a_nonce(database: &impl TestDatabase) {
-    let store = database.open().await;
+    let stores = open_two(database).await;
+    let store = Arc::clone(&stores[0]);
     let answers = race(RACERS, |number| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&stores[number % 2]);
         async move { record(&*store, &[batch("a", &["n"], &[&format!("c{number}")])]).await.remove(0) }
     })
     .await;
@@ -138,9 +139,10 @@ pub(crate) async fn one_racer_uses_a_nonce(database: &impl TestDatabase) {
 }
 
 pub(crate) async fn one_racer_takes_a_credential_id(database: &impl TestDatabase) {
-    let store = database.open().await;
+    let stores = open_two(database).await;
+    let store = Arc::clone(&stores[0]);
     let answers = race(RACERS, |number| {
-        let store = Arc::clone(&store);
+        let store = Arc::clone(&stores[number % 2]);
         async move { record(&*store, &[batch("a", &[&format!("n{number}")], &["c"])]).await.remove(0) }
     })
     .await;

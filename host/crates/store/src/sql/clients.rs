@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Driver, Row, SqlStore, Statement};
+use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write};
 use crate::contract::{Clients, StoreError};
 use crate::records::{AuditEvent, BootstrapRedemption, ClientRecord, Timestamp};
 
@@ -15,17 +15,14 @@ const OFFER_BOOTSTRAP: &str = "INSERT INTO bootstrap_token (slot, token_hash, cr
     SET token_hash = excluded.token_hash, created_at = excluded.created_at, expires_at = excluded.expires_at \
     WHERE bootstrap_token.redeemed_at IS NULL AND bootstrap_token.expires_at <= excluded.created_at";
 const REDEEM_BOOTSTRAP: &str = "UPDATE bootstrap_token SET redeemed_at = $2 \
-    WHERE token_hash = $1 AND redeemed_at IS NULL AND expires_at > $2";
+    WHERE token_hash = $1 AND redeemed_at IS NULL AND expires_at > $2 AND NOT EXISTS (SELECT 1 FROM clients)";
 const USE_ONCE: &str = "INSERT INTO used_once (issuer_id, purpose, value_hash, expires_at) \
     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 
 #[async_trait]
 impl<DB: Driver> Clients for SqlStore<DB> {
     async fn insert_client(&self, client: &ClientRecord, event: &AuditEvent) -> Result<(), StoreError> {
-        let mut write = self.begin().await?;
-        write.execute(insert(INSERT, client).creates("client")).await?;
-        write.append_events(&[event]).await?;
-        write.commit().await
+        self.write(InsertClient { client: client.clone(), event: event.clone() }).await
     }
 
     async fn find_client(&self, client_id: &str) -> Result<Option<ClientRecord>, StoreError> {
@@ -39,11 +36,7 @@ impl<DB: Driver> Clients for SqlStore<DB> {
         created_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut write = self.begin().await?;
-        let offer = Statement::new(OFFER_BOOTSTRAP).text(token_hash).time(created_at).time(expires_at);
-        let set = write.execute(offer).await? == 1;
-        write.commit().await?;
-        Ok(set)
+        self.write(OfferBootstrap { token_hash: token_hash.to_owned(), created_at, expires_at }).await
     }
 
     async fn redeem_bootstrap(
@@ -53,18 +46,9 @@ impl<DB: Driver> Clients for SqlStore<DB> {
         now: Timestamp,
         event: &AuditEvent,
     ) -> Result<BootstrapRedemption, StoreError> {
-        let mut write = self.begin().await?;
-        if write.execute(Statement::new(REDEEM_BOOTSTRAP).text(token_hash).time(now)).await? == 0 {
-            write.rollback().await?;
-            return Ok(BootstrapRedemption::Refused);
-        }
-        if write.execute(insert(INSERT_NEW, client)).await? == 0 {
-            write.rollback().await?;
-            return Ok(BootstrapRedemption::ClientExists);
-        }
-        write.append_events(&[event]).await?;
-        write.commit().await?;
-        Ok(BootstrapRedemption::Redeemed)
+        let redeem =
+            RedeemBootstrap { token_hash: token_hash.to_owned(), client: client.clone(), now, event: event.clone() };
+        self.write(redeem).await
     }
 
     async fn use_once(
@@ -74,11 +58,83 @@ impl<DB: Driver> Clients for SqlStore<DB> {
         value_hash: &str,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut write = self.begin().await?;
-        let insert = Statement::new(USE_ONCE).text(issuer_id).text(purpose).text(value_hash).time(expires_at);
-        let fresh = write.execute(insert).await? == 1;
-        write.commit().await?;
-        Ok(fresh)
+        let once = UseOnce {
+            issuer_id: issuer_id.to_owned(),
+            purpose: purpose.to_owned(),
+            value_hash: value_hash.to_owned(),
+            expires_at,
+        };
+        self.write(once).await
+    }
+}
+
+struct InsertClient {
+    client: ClientRecord,
+    event: AuditEvent,
+}
+
+impl Operation for InsertClient {
+    type Answer = ();
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<()>, StoreError> {
+        write.execute(insert(INSERT, &self.client).creates("client")).await?;
+        write.append_events(&[&self.event]).await?;
+        Ok(Verdict::Commit(()))
+    }
+}
+
+struct OfferBootstrap {
+    token_hash: String,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl Operation for OfferBootstrap {
+    type Answer = bool;
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<bool>, StoreError> {
+        let offer = Statement::new(OFFER_BOOTSTRAP).text(&self.token_hash).time(self.created_at).time(self.expires_at);
+        Ok(Verdict::Commit(write.execute(offer).await? == 1))
+    }
+}
+
+struct RedeemBootstrap {
+    token_hash: String,
+    client: ClientRecord,
+    now: Timestamp,
+    event: AuditEvent,
+}
+
+impl Operation for RedeemBootstrap {
+    type Answer = BootstrapRedemption;
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<BootstrapRedemption>, StoreError> {
+        let redeem = Statement::new(REDEEM_BOOTSTRAP).text(&self.token_hash).time(self.now);
+        if write.execute(redeem).await? == 0 || write.execute(insert(INSERT_NEW, &self.client)).await? == 0 {
+            return Ok(Verdict::RollBack(BootstrapRedemption::Refused));
+        }
+        write.append_events(&[&self.event]).await?;
+        Ok(Verdict::Commit(BootstrapRedemption::Redeemed))
+    }
+}
+
+struct UseOnce {
+    issuer_id: String,
+    purpose: String,
+    value_hash: String,
+    expires_at: Timestamp,
+}
+
+impl Operation for UseOnce {
+    type Answer = bool;
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<bool>, StoreError> {
+        let insert = Statement::new(USE_ONCE)
+            .text(&self.issuer_id)
+            .text(&self.purpose)
+            .text(&self.value_hash)
+            .time(self.expires_at);
+        Ok(Verdict::Commit(write.execute(insert).await? == 1))
     }
 }
 

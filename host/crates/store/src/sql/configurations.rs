@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-use super::{Driver, Row, SqlStore, Statement, Write};
+use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write};
 use crate::contract::{Configurations, StoreError};
 use crate::records::{AuditEvent, ConfigurationDraft, ConfigurationRecord, Published, Timestamp};
 
@@ -28,20 +28,7 @@ impl<DB: Driver> Configurations for SqlStore<DB> {
         if !drafts.iter().all(|draft| ids.insert(draft.configuration_id.as_str())) {
             return Err(StoreError::Conflict("credential configuration"));
         }
-        let mut write = self.begin().await?;
-        // Takes the issuer's row before anything is read: two publishers must not both see version n.
-        write.raise_generation(issuer_id, 0).await?;
-        let mut published = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            published.push(write.publish(issuer_id, draft, event).await?);
-        }
-        if published.iter().any(|one| one.changed) {
-            write.raise_generation(issuer_id, 1).await?;
-            write.commit().await?;
-        } else {
-            write.rollback().await?;
-        }
-        Ok(published)
+        self.write(Publish { issuer_id: issuer_id.to_owned(), drafts: drafts.to_vec(), event: event.clone() }).await
     }
 
     async fn published_configurations(&self, issuer_id: &str) -> Result<Vec<ConfigurationRecord>, StoreError> {
@@ -51,6 +38,30 @@ impl<DB: Driver> Configurations for SqlStore<DB> {
     async fn generation(&self) -> Result<i64, StoreError> {
         let row = self.read_first(Statement::new(GENERATION)).await?;
         row.map_or(Ok(0), |row| row.integer("generation"))
+    }
+}
+
+struct Publish {
+    issuer_id: String,
+    drafts: Vec<ConfigurationDraft>,
+    event: AuditEvent,
+}
+
+impl Operation for Publish {
+    type Answer = Vec<Published>;
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<Vec<Published>>, StoreError> {
+        // Takes the issuer's row before anything is read: two publishers must not both see version n.
+        write.raise_generation(&self.issuer_id, 0).await?;
+        let mut published = Vec::with_capacity(self.drafts.len());
+        for draft in &self.drafts {
+            published.push(write.publish(&self.issuer_id, draft, &self.event).await?);
+        }
+        if !published.iter().any(|one| one.changed) {
+            return Ok(Verdict::RollBack(published));
+        }
+        write.raise_generation(&self.issuer_id, 1).await?;
+        Ok(Verdict::Commit(published))
     }
 }
 

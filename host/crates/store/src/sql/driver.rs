@@ -17,7 +17,16 @@ use crate::records::Timestamp;
 pub(crate) trait Dialect: Database {
     /// Begins a transaction that will write.
     const BEGIN_WRITE: &'static str;
+    /// Groups of calls that are written side by side.
+    const GROUPS: u32;
+    /// Whether every write joins a group. Else only recorded issuances do.
+    const GROUPS_EVERY_WRITE: bool;
+    /// Ends a SELECT of rows that are about to be deleted, so that it passes over those that others hold.
+    const SKIP_LOCKED: &'static str;
 
+    /// Whether the database ended the transaction in favour of another one: the same may come through when it is
+    /// run again.
+    fn is_transient(error: &StoreError) -> bool;
     fn rows_affected(result: &Self::QueryResult) -> u64;
 }
 
@@ -150,6 +159,11 @@ impl<'q> Statement<'q> {
         sql.push_str(tail);
         // Made of literals and numbers only.
         Self { sql: AssertSqlSafe(sql).into_sql_str(), values: Vec::with_capacity(rows * columns), noun: None }
+    }
+
+    /// One text of several parts, where a database has a part of its own.
+    pub(crate) fn joined(parts: &[&'static str]) -> Self {
+        Self { sql: AssertSqlSafe(parts.concat()).into_sql_str(), values: Vec::new(), noun: None }
     }
 
     /// What exists already when this statement runs into a unique key.

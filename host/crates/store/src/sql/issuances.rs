@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Driver, Row, SqlStore, Statement, Write};
+use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write};
 use crate::contract::{Issuances, StoreError};
 use crate::records::{IssuanceBatch, IssuanceOutcome, StoredCredential, UsedNonce};
 
@@ -24,14 +24,7 @@ impl<DB: Driver> Issuances for SqlStore<DB> {
         if batches.is_empty() {
             return Ok(Vec::new());
         }
-        // Nearly always nothing is in the way: all batches in few statements, without savepoints.
-        let mut write = self.begin().await?;
-        if write.record(batches, MAX_ROWS_PER_INSERT).await?.is_none() {
-            write.commit().await?;
-            return Ok(vec![IssuanceOutcome::Recorded; batches.len()]);
-        }
-        write.rollback().await?;
-        self.record_one_by_one(batches).await
+        self.group.record(RecordIssuances { batches: batches.to_vec() }).await
     }
 
     async fn find_credential(
@@ -44,44 +37,74 @@ impl<DB: Driver> Issuances for SqlStore<DB> {
     }
 }
 
-impl<DB: Driver> SqlStore<DB> {
-    /// Still one transaction, but row by row: finds out which batch is refused, and for what.
-    async fn record_one_by_one(&self, batches: &[IssuanceBatch]) -> Result<Vec<IssuanceOutcome>, StoreError> {
-        let mut write = self.begin().await?;
+pub(super) struct RecordIssuances {
+    pub(super) batches: Vec<IssuanceBatch>,
+}
+
+impl Operation for RecordIssuances {
+    type Answer = Vec<IssuanceOutcome>;
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<Self::Answer>, StoreError> {
+        let batches: Vec<_> = self.batches.iter().collect();
+        Ok(Verdict::Commit(write.record(&batches).await?))
+    }
+}
+
+impl<DB: Driver> Write<'_, DB> {
+    /// Answers one outcome a batch, in their order.
+    pub(super) async fn record(&mut self, batches: &[&IssuanceBatch]) -> Result<Vec<IssuanceOutcome>, StoreError> {
+        if batches.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Nearly always nothing is in the way: all batches in few statements.
+        let mut savepoint = self.savepoint().await?;
+        if savepoint.insert(batches, MAX_ROWS_PER_INSERT).await?.is_none() {
+            savepoint.commit().await?;
+            return Ok(vec![IssuanceOutcome::Recorded; batches.len()]);
+        }
+        savepoint.roll_back().await?;
+        self.record_one_by_one(batches).await
+    }
+
+    /// Finds out which batch is refused, and for what.
+    async fn record_one_by_one(&mut self, batches: &[&IssuanceBatch]) -> Result<Vec<IssuanceOutcome>, StoreError> {
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
-            let mut savepoint = write.savepoint().await?;
-            if let Some(refusal) = savepoint.record(std::slice::from_ref(batch), 1).await? {
-                savepoint.rollback().await?;
+            let mut savepoint = self.savepoint().await?;
+            if let Some(refusal) = savepoint.insert(&[batch], 1).await? {
+                savepoint.roll_back().await?;
                 outcomes.push(refusal);
             } else {
                 savepoint.commit().await?;
                 outcomes.push(IssuanceOutcome::Recorded);
             }
         }
-        write.commit().await?;
         Ok(outcomes)
     }
-}
 
-impl<DB: Driver> Write<'_, DB> {
     /// Writes all batches, or stops at the first INSERT of which a row was there already; what was written
     /// then is to be rolled back. The refusal names the right row when `rows_per_insert` is 1.
-    async fn record(
+    async fn insert(
         &mut self,
-        batches: &[IssuanceBatch],
+        batches: &[&IssuanceBatch],
         rows_per_insert: usize,
     ) -> Result<Option<IssuanceOutcome>, StoreError> {
-        let nonces: Vec<_> = batches
+        let mut nonces: Vec<_> = batches
             .iter()
             .flat_map(|batch| batch.nonces.iter().map(|nonce| (batch.issuer_id.as_str(), nonce)))
             .collect();
+        let mut credentials: Vec<_> = batches.iter().flat_map(|batch| &batch.credentials).collect();
+        if rows_per_insert > 1 {
+            // Whoever inserts a key waits for another one that has inserted it and is not done: in one order,
+            // so that no two wait for each other.
+            nonces.sort_unstable_by_key(|(issuer_id, nonce)| (*issuer_id, &nonce.nonce_hash));
+            credentials.sort_unstable_by_key(|credential| (&credential.issuer_id, &credential.credential_id));
+        }
         for rows in row_groups(&nonces, rows_per_insert) {
             if self.execute(insert_nonces(rows)).await? != rows.len() as u64 {
                 return Ok(rows.first().map(|(_, nonce)| reused(nonce)));
             }
         }
-        let credentials: Vec<_> = batches.iter().flat_map(|batch| &batch.credentials).collect();
         for rows in row_groups(&credentials, rows_per_insert) {
             if self.execute(insert_credentials(rows)).await? != rows.len() as u64 {
                 return Ok(rows.first().map(|credential| exists(credential)));

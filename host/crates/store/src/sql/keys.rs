@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Driver, Row, SqlStore, Statement, unavailable};
+use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write, unavailable};
 use crate::contract::{Keys, StoreError};
 use crate::records::{AuditEvent, KeyRecord, KeyState};
 
@@ -13,7 +13,32 @@ const LIST: &str = "SELECT issuer_id, key_id, purpose, algorithm, public_jwk, se
 #[async_trait]
 impl<DB: Driver> Keys for SqlStore<DB> {
     async fn insert_key(&self, key: &KeyRecord, event: &AuditEvent) -> Result<(), StoreError> {
-        let mut write = self.begin().await?;
+        self.write(InsertKey { key: key.clone(), event: event.clone() }).await
+    }
+
+    async fn keys(&self, issuer_id: &str) -> Result<Vec<KeyRecord>, StoreError> {
+        self.read(Statement::new(LIST).text(issuer_id)).await?.iter().map(key).collect()
+    }
+}
+
+struct InsertKey {
+    key: KeyRecord,
+    event: AuditEvent,
+}
+
+impl Operation for InsertKey {
+    type Answer = ();
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<()>, StoreError> {
+        write.insert_key(&self.key).await?;
+        write.raise_generation(&self.key.issuer_id, 1).await?;
+        write.append_events(&[&self.event]).await?;
+        Ok(Verdict::Commit(()))
+    }
+}
+
+impl<DB: Driver> Write<'_, DB> {
+    pub(super) async fn insert_key(&mut self, key: &KeyRecord) -> Result<(), StoreError> {
         let insert = Statement::new(INSERT)
             .text(&key.issuer_id)
             .text(&key.key_id)
@@ -24,14 +49,8 @@ impl<DB: Driver> Keys for SqlStore<DB> {
             .text(state_text(key.state))
             .time(key.created_at)
             .creates("signing key");
-        write.execute(insert).await?;
-        write.raise_generation(&key.issuer_id, 1).await?;
-        write.append_events(&[event]).await?;
-        write.commit().await
-    }
-
-    async fn keys(&self, issuer_id: &str) -> Result<Vec<KeyRecord>, StoreError> {
-        self.read(Statement::new(LIST).text(issuer_id)).await?.iter().map(key).collect()
+        self.execute(insert).await?;
+        Ok(())
     }
 }
 

@@ -1,45 +1,53 @@
 //! The one implementation of the contract, generic over the database; one file an owner of the contract.
 //! SQL texts are shared by all databases; what differs stands in `driver::Dialect`.
 //!
-//! Every write is one transaction whose first statement writes, so that racing writers queue up there and
-//! nothing is decided on what another one is about to change.
+//! Every write is an `Operation` that runs in one transaction, of its own or shared with others (`group`). Its
+//! first statement writes, so that racing writers queue up there and nothing is decided on what another one is
+//! about to change; what makes a write right stands in that statement's condition.
 
 mod clients;
 mod configurations;
 mod driver;
 #[cfg(test)]
 pub(crate) mod fault;
+mod group;
 mod housekeeping;
 mod issuances;
 mod issuers;
 mod keys;
 mod offers;
 mod outbox;
+mod write;
 
-use sqlx::{Acquire as _, Pool, Transaction};
+use sqlx::Pool;
 
 pub(crate) use driver::{Dialect, Driver, Row, Statement, unavailable};
 pub use outbox::MAX_EVENTS_PER_READ;
 
 use crate::contract::{Store, StoreError};
+use group::GroupCommit;
+use write::{Operation, Verdict, Write, Writer};
 
 #[derive(Debug)]
 pub(crate) struct SqlStore<DB: Driver> {
     readers: Pool<DB>,
-    /// On SQLite a pool of one: writers queue here instead of polling the file's lock.
-    writer: Pool<DB>,
+    writer: Writer<DB>,
+    group: GroupCommit<DB>,
 }
 
 impl<DB: Driver> Store for SqlStore<DB> {}
 
 impl<DB: Driver> SqlStore<DB> {
+    /// Both pools may be one. To be called in a runtime, where the tasks of the group commit run.
     pub(crate) fn new(readers: Pool<DB>, writer: Pool<DB>) -> Self {
-        Self { readers, writer }
+        let writer = Writer::new(writer);
+        let group = GroupCommit::start(&writer, DB::GROUPS);
+        Self { readers, writer, group }
     }
 
     #[cfg(test)]
     pub(crate) fn writer(&self) -> &Pool<DB> {
-        &self.writer
+        self.writer.pool()
     }
 
     #[cfg(test)]
@@ -47,9 +55,8 @@ impl<DB: Driver> SqlStore<DB> {
         &self.readers
     }
 
-    async fn begin(&self) -> Result<Write<'static, DB>, StoreError> {
-        let transaction = self.writer.begin_with(DB::BEGIN_WRITE).await.map_err(unavailable)?;
-        Ok(Write { transaction })
+    async fn write<O: Operation>(&self, operation: O) -> Result<O::Answer, StoreError> {
+        if DB::GROUPS_EVERY_WRITE { self.group.run(operation).await } else { self.writer.run(&operation).await }
     }
 
     async fn read(&self, statement: Statement<'_>) -> Result<Vec<Row<DB>>, StoreError> {
@@ -59,40 +66,5 @@ impl<DB: Driver> SqlStore<DB> {
 
     async fn read_first(&self, statement: Statement<'_>) -> Result<Option<Row<DB>>, StoreError> {
         Ok(self.read(statement).await?.into_iter().next())
-    }
-}
-
-/// A write transaction, or a savepoint in one. Dropped without `commit` it leaves nothing.
-struct Write<'c, DB: Driver> {
-    transaction: Transaction<'c, DB>,
-}
-
-impl<DB: Driver> Write<'_, DB> {
-    /// Answers how many rows the statement changed.
-    async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
-        DB::execute(&mut self.transaction, statement).await
-    }
-
-    async fn fetch(&mut self, statement: Statement<'_>) -> Result<Vec<Row<DB>>, StoreError> {
-        DB::fetch(&mut self.transaction, statement).await
-    }
-
-    async fn fetch_first(&mut self, statement: Statement<'_>) -> Result<Option<Row<DB>>, StoreError> {
-        Ok(self.fetch(statement).await?.into_iter().next())
-    }
-
-    async fn savepoint(&mut self) -> Result<Write<'_, DB>, StoreError> {
-        let transaction = self.transaction.begin().await.map_err(unavailable)?;
-        Ok(Write { transaction })
-    }
-
-    async fn commit(self) -> Result<(), StoreError> {
-        #[cfg(test)]
-        fault::step()?;
-        self.transaction.commit().await.map_err(unavailable)
-    }
-
-    async fn rollback(self) -> Result<(), StoreError> {
-        self.transaction.rollback().await.map_err(unavailable)
     }
 }

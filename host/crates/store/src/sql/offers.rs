@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::{Driver, Row, SqlStore, Statement, Write};
+use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write};
 use crate::contract::{Offers, StoreError};
 use crate::records::{AuditEvent, OfferRecord, RedeemOffer, Redemption, Timestamp};
 
@@ -36,10 +36,7 @@ const SPEND_ATTEMPT: &str = concat!(
 #[async_trait]
 impl<DB: Driver> Offers for SqlStore<DB> {
     async fn create_offer(&self, offer: &OfferRecord, event: &AuditEvent) -> Result<(), StoreError> {
-        let mut write = self.begin().await?;
-        write.execute(insert(offer)).await?;
-        write.append_events(&[event]).await?;
-        write.commit().await
+        self.write(CreateOffer { offer: offer.clone(), event: event.clone() }).await
     }
 
     async fn find_offer(&self, issuer_id: &str, offer_id: &str) -> Result<Option<OfferRecord>, StoreError> {
@@ -53,20 +50,53 @@ impl<DB: Driver> Offers for SqlStore<DB> {
         success: &AuditEvent,
         refusal: &AuditEvent,
     ) -> Result<Redemption, StoreError> {
-        let mut write = self.begin().await?;
-        let (offer_id, redemption) = match write.redeem(redeem).await? {
+        self.write(Redeem { attempt: redeem.clone(), success: success.clone(), refusal: refusal.clone() }).await
+    }
+}
+
+struct CreateOffer {
+    offer: OfferRecord,
+    event: AuditEvent,
+}
+
+impl Operation for CreateOffer {
+    type Answer = ();
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<()>, StoreError> {
+        write.execute(insert(&self.offer)).await?;
+        write.append_events(&[&self.event]).await?;
+        Ok(Verdict::Commit(()))
+    }
+}
+
+struct Redeem {
+    attempt: RedeemOffer,
+    success: AuditEvent,
+    refusal: AuditEvent,
+}
+
+impl Operation for Redeem {
+    type Answer = Redemption;
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<Redemption>, StoreError> {
+        let (offer_id, redemption) = match write.redeem(&self.attempt).await? {
+            Some(offer) if !self.attempt.wants_some_of(&offer.configuration_ids) => {
+                return Ok(Verdict::RollBack(Redemption::NothingWanted));
+            }
             Some(offer) => (Some(offer.offer_id.clone()), Redemption::Redeemed(Box::new(offer))),
-            None => write.refuse(redeem).await?,
+            None => write.refuse(&self.attempt).await?,
         };
+        if redemption == Redemption::UnknownCode {
+            return Ok(Verdict::RollBack(redemption));
+        }
         let reason = redemption.refusal_reason();
-        let mut event = if reason.is_some() { refusal } else { success }.clone();
+        let mut event = if reason.is_some() { &self.refusal } else { &self.success }.clone();
         event.reason = reason.map(str::to_owned);
         if let Some(offer_id) = offer_id {
             event.object = offer_id;
         }
         write.append_events(&[&event]).await?;
-        write.commit().await?;
-        Ok(redemption)
+        Ok(Verdict::Commit(redemption))
     }
 }
 

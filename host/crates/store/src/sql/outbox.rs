@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::issuances::{MAX_ROWS_PER_INSERT, row_groups};
-use super::{Driver, Row, SqlStore, Statement, Write, unavailable};
+use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write, unavailable};
 use crate::contract::{Outbox, StoreError};
 use crate::records::{AuditEvent, EventOutcome};
 
@@ -20,15 +20,26 @@ impl<DB: Driver> Outbox for SqlStore<DB> {
         if events.is_empty() {
             return Ok(());
         }
-        let mut write = self.begin().await?;
-        write.append_events(&events.iter().collect::<Vec<_>>()).await?;
-        write.commit().await
+        self.write(Append { events: events.to_vec() }).await
     }
 
     async fn events(&self, issuer_id: &str, after: i64, limit: u32) -> Result<Vec<(i64, AuditEvent)>, StoreError> {
         let limit = limit.min(MAX_EVENTS_PER_READ);
         let list = Statement::new(LIST).text(issuer_id).integer(after).integer(limit.into());
         self.read(list).await?.iter().map(|row| Ok((row.integer("number")?, event(row)?))).collect()
+    }
+}
+
+struct Append {
+    events: Vec<AuditEvent>,
+}
+
+impl Operation for Append {
+    type Answer = ();
+
+    async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<()>, StoreError> {
+        write.append_events(&self.events.iter().collect::<Vec<_>>()).await?;
+        Ok(Verdict::Commit(()))
     }
 }
 

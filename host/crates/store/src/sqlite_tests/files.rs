@@ -4,9 +4,9 @@ use std::path::Path;
 
 use sqlx::{Executor as _, Row as _};
 
-use super::{SqliteFile, incompatible, is_unavailable, options};
+use super::{SqliteFile, options};
 use crate::contract_tests::fixtures::event;
-use crate::contract_tests::{TestDatabase as _, race};
+use crate::contract_tests::{TestDatabase as _, incompatible, is_unavailable, race};
 use crate::{StoreOptions, connect, migration_status};
 
 #[cfg(unix)]

@@ -1,9 +1,8 @@
 //! The contract on SQLite, and what only SQLite's files can do.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod failures;
 mod files;
+mod groups;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,16 +14,16 @@ use tempfile::TempDir;
 
 use crate::contract_tests::{TestDatabase, contract_suite};
 use crate::sql::SqlStore;
-use crate::{Store, StoreError, StoreOptions, connect, sqlite};
+use crate::{Store, StoreOptions, connect, sqlite};
 
 contract_suite!(SqliteFile);
 
-struct SqliteFile {
+pub(crate) struct SqliteFile {
     folder: TempDir,
 }
 
 impl SqliteFile {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
@@ -41,7 +40,7 @@ impl SqliteFile {
     }
 
     /// A connection past the store, as another program would have it.
-    async fn raw(&self) -> sqlx::SqliteConnection {
+    pub(crate) async fn raw(&self) -> sqlx::SqliteConnection {
         SqliteConnectOptions::new().filename(self.path()).create_if_missing(true).connect().await.unwrap()
     }
 
@@ -50,8 +49,17 @@ impl SqliteFile {
         connection.execute(sql).await.unwrap();
         connection.close().await.unwrap();
     }
+}
 
-    /// Every value of every row of every table.
+impl TestDatabase for SqliteFile {
+    async fn fresh() -> Self {
+        Self::new()
+    }
+
+    async fn open(&self) -> Arc<dyn Store> {
+        connect(&self.url(), &options()).await.unwrap()
+    }
+
     async fn dump(&self) -> String {
         let mut connection = self.raw().await;
         let tables = "SELECT 'SELECT ''' || t.name || ' '' || ' || group_concat('quote(' || c.name || ')', ' || '','' || ') \
@@ -70,28 +78,7 @@ impl SqliteFile {
     }
 }
 
-impl TestDatabase for SqliteFile {
-    async fn fresh() -> Self {
-        Self::new()
-    }
-
-    async fn open(&self) -> Arc<dyn Store> {
-        connect(&self.url(), &options()).await.unwrap()
-    }
-}
-
 /// Room for the racers on a busy machine.
 fn options() -> StoreOptions {
     StoreOptions { acquire_timeout: Duration::from_mins(1), ..StoreOptions::default() }
-}
-
-fn is_unavailable<T: std::fmt::Debug>(answer: &Result<T, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Unavailable(_)))
-}
-
-fn incompatible<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> String {
-    match answer {
-        Err(StoreError::Incompatible(text)) => text,
-        other => format!("not refused as incompatible: {other:?}"),
-    }
 }

@@ -1,0 +1,148 @@
+//! Whatever fails, and whenever: nothing is half-written, and the store goes on.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use serde_json::json;
+
+use super::fixtures::*;
+use super::{TestDatabase, is_unavailable, race};
+use crate::sql::fault;
+use crate::{IssuanceOutcome, OfferRecord, StoreError};
+
+/// Fails each statement and the commit of `call` in turn, until it comes through: whatever failed, the database is
+/// as it was before.
+async fn fail_every_step<T, F>(database: &impl TestDatabase, name: &str, call: impl Fn() -> F)
+where
+    T: std::fmt::Debug,
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let before = database.dump().await;
+    for step in 1.. {
+        let answer = fault::at(step, call()).await;
+        if answer.is_ok() {
+            assert!(step > 2, "{name} has a statement and a commit");
+            assert_ne!(database.dump().await, before, "{name} came through");
+            return;
+        }
+        assert!(is_unavailable(&answer), "{name}, step {step}: {answer:?}");
+        assert_eq!(database.dump().await, before, "{name} failed at step {step}");
+    }
+}
+
+pub(crate) async fn a_call_that_fails_at_any_step_leaves_nothing(database: &impl TestDatabase) {
+    let store = &database.open().await;
+    let done = &event("a", "done");
+    let refused = &refusal("a", "done");
+    let drafts = [draft("f", json!(1)), draft("g", json!(1))];
+    let redrafts = [draft("f", json!(2)), draft("g", json!(1))];
+    let batches = [batch("a", &["n1", "n2"], &["c1"]), batch("a", &["n3"], &["c2"])];
+    let conflicting = [batch("a", &["n4"], &["c3"]), batch("a", &["n1"], &["c4"]), batch("a", &["n5"], &["c5"])];
+
+    fail_every_step(database, "put_issuer", || async { store.put_issuer(&issuer("a"), done).await }).await;
+    fail_every_step(database, "publish", || async { store.publish_configurations("a", &drafts, done).await }).await;
+    fail_every_step(database, "republish", || async { store.publish_configurations("a", &redrafts, done).await }).await;
+    fail_every_step(database, "insert_key", || async { store.insert_key(&key("a", "k", 0), done).await }).await;
+    fail_every_step(database, "offer_bootstrap", || async { store.offer_bootstrap("t", at(0), at(9)).await }).await;
+    fail_every_step(database, "redeem_bootstrap", || async {
+        store.redeem_bootstrap("t", &client("a", "c"), at(1), done).await
+    })
+    .await;
+    fail_every_step(database, "insert_client", || async { store.insert_client(&client("a", "d"), done).await }).await;
+    fail_every_step(database, "use_once", || async { store.use_once("a", "p", "h", at(1)).await }).await;
+    let offer = offer_with_tx_code("a", "o", "1");
+    fail_every_step(database, "create_offer", || async { store.create_offer(&offer, done).await }).await;
+    for tx_code in [None, Some("wrong"), Some("right"), Some("right")] {
+        let name = format!("redeem_offer {tx_code:?}");
+        let redeem = redeem("a", "1", tx_code);
+        fail_every_step(database, &name, || async { store.redeem_offer(&redeem, done, refused).await }).await;
+    }
+    fail_every_step(database, "issue", || async { store.record_issuances(&batches).await }).await;
+    fail_every_step(database, "issue one by one", || async { store.record_issuances(&conflicting).await }).await;
+    let events = [done.clone()];
+    fail_every_step(database, "append_events", || async { store.append_events(&events).await }).await;
+    fail_every_step(database, "check", || async { store.check().await }).await;
+    fail_every_step(database, "delete_expired", || async { store.delete_expired(at(1000), 10).await }).await;
+}
+
+/// Polls `call` `polls` times and drops it then, as a server does with a request whose client is gone.
+async fn polled<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    let mut left = polls;
+    std::future::poll_fn(|context| match call.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            // Does not wait for news: what goes on in other tasks is to be left at any point.
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+pub(crate) async fn a_dropped_call_happened_whole_or_not_at_all(database: &impl TestDatabase) {
+    let store = database.open().await;
+    let mut dropped = 0;
+    for number in 0..60 {
+        let id = format!("c{number}");
+        let batches = [batch("a", &[&id], &[&id])];
+        let answer = polled(number % 20 * 25, store.record_issuances(&batches)).await;
+        dropped += usize::from(answer.is_none());
+
+        // The next one comes through, and after it there is all of the former or nothing, for good.
+        let again = store.record_issuances(&[batch("a", &[&id], &[])]).await.unwrap();
+        let credential = store.find_credential("a", &id).await.unwrap();
+        assert_eq!(again[0] != IssuanceOutcome::Recorded, credential.is_some());
+        let events = trail(&*store, "a").await;
+        assert_eq!(credential.is_some(), events.contains(&format!("credential.issue {id} succeeded")));
+        assert!(answer.is_none() || credential.is_some(), "what was answered is there");
+    }
+    assert!(dropped >= 3, "{dropped} calls were cut off");
+}
+
+/// Calls that may share a transaction: whoever fails, or changes nothing, does so alone.
+pub(crate) async fn calls_at_once_do_not_harm_each_other(database: &impl TestDatabase) {
+    let store = database.open().await;
+    put_issuer(&*store, "a").await;
+    store.record_issuances(&[batch("a", &["used"], &["before"])]).await.unwrap();
+    store.create_offer(&offer("a", "taken", "taken"), &event("a", "offer.create")).await.unwrap();
+    race(60, |number| {
+        let store = Arc::clone(&store);
+        async move {
+            let id = number.to_string();
+            match number % 6 {
+                0 => {
+                    let answer = store.record_issuances(&[batch("a", &[&id], &[&id])]).await.unwrap();
+                    assert_eq!(answer, [IssuanceOutcome::Recorded]);
+                }
+                1 => {
+                    let answer = store.record_issuances(&[batch("a", &["used"], &[&id])]).await.unwrap();
+                    assert!(matches!(answer[..], [IssuanceOutcome::NonceReused { .. }]), "{answer:?}");
+                }
+                2 => store.create_offer(&offer("a", &id, &id), &event("a", "offer.create")).await.unwrap(),
+                3 => {
+                    let twin = OfferRecord { offer_id: id, ..offer("a", "", "taken") };
+                    let refused = store.create_offer(&twin, &event("a", "offer.create")).await;
+                    assert!(matches!(refused, Err(StoreError::Conflict("offer"))), "{refused:?}");
+                }
+                4 => {
+                    let refused = store.insert_key(&key("nobody", &id, 0), &event("a", "key.create")).await;
+                    assert!(matches!(refused, Err(StoreError::UnknownIssuer)), "{refused:?}");
+                }
+                _ => assert!(!store.put_issuer(&issuer("a"), &event("a", "issuer.put")).await.unwrap()),
+            }
+        }
+    })
+    .await;
+    for number in 0..60 {
+        let id = number.to_string();
+        let (issued, offered) = (store.find_credential("a", &id).await, store.find_offer("a", &id).await);
+        assert_eq!(issued.unwrap().is_some(), number % 6 == 0, "credential {id}");
+        assert_eq!(offered.unwrap().is_some(), number % 6 == 2, "offer {id}");
+    }
+    assert_eq!(trail(&*store, "a").await.len(), 3 + 20, "an event for each that came through, and no other");
+}
