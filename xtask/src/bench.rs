@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     guests, paths,
-    run::{RunError, cargo, ensure_node, run},
+    run::{RunError, cargo, ensure_system, run},
 };
 
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub(crate) fn build_and_run(options: &Options) -> Result<(), Box<dyn std::error:
     let build = ["build", "--release", "--locked", "--package", "chancery", "--package", "chancery-bench"];
     run("Building the host and the benchmark (optimized: this takes some minutes)", &mut cargo(&build))?;
     if !options.no_peers {
-        ensure_node()?;
+        ensure_system()?;
         let mut install = Command::new("npm");
         install.args(["ci", "--prefix", "xtask/peers", "--no-audit", "--no-fund"]);
         run("Installing the peer's libraries", &mut install)?;

@@ -59,20 +59,37 @@ pub(crate) fn build_host() -> Result<PathBuf, RunError> {
     Ok(target.join("debug/chancery"))
 }
 
-/// The judges are Node.js programs. Where there is none, Debian's is installed; elsewhere that is said.
-pub(crate) fn ensure_node() -> Result<(), RunError> {
-    let there = |program: &str| {
-        let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        probe.is_ok_and(|status| status.success())
-    };
-    if there("node") && there("npm") {
+/// What the tests need from the system. On Debian what is missing is installed; elsewhere it is said.
+pub(crate) fn ensure_system() -> Result<(), RunError> {
+    let mut missing = Vec::new();
+    if !(there("node") && there("npm")) {
+        missing.extend(["nodejs", "npm"]);
+    }
+    if !has_postgres() {
+        missing.push("postgresql");
+    }
+    if missing.is_empty() {
         return Ok(());
     }
-    let hint = "Node.js 18 or newer with npm is needed for the wallet and verifiers: please install it";
+    let hint = format!("needed for the tests: {} (Node.js 18.20 or newer): please install them", missing.join(", "));
     if !there("apt-get") {
-        return Err(RunError::Missing(hint.to_owned()));
+        return Err(RunError::Missing(hint));
     }
-    let install = "apt-get -qq update && apt-get -qq -y --no-install-recommends install nodejs npm";
-    run("Installing Node.js (Debian's packages)", Command::new("sh").args(["-c", install]))
+    let install =
+        format!("apt-get -qq update && apt-get -qq -y --no-install-recommends install {}", missing.join(" "));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");
+    run(&format!("Installing Debian's {}", missing.join(", ")), &mut shell)
         .map_err(|error| RunError::Missing(format!("{error}; {hint}")))
+}
+
+fn there(program: &str) -> bool {
+    let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    probe.is_ok_and(|status| status.success())
+}
+
+/// Debian keeps the server's programs off the PATH.
+fn has_postgres() -> bool {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    there("postgres") || versions.into_iter().any(|version| version.path().join("bin/postgres").is_file())
 }

@@ -4,14 +4,14 @@ use std::{error::Error, process::Command};
 
 use crate::{
     guests, paths,
-    run::{cargo, ensure_node, heading, run},
+    run::{cargo, ensure_system, heading, run},
     soak,
 };
 
 pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     heading("Building the plugins");
     guests::run()?;
-    ensure_node()?;
+    ensure_system()?;
     let judges = paths::root().join("host/tests/judges");
     let install = &mut Command::new("npm");
     install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(judges);

@@ -25,5 +25,6 @@ mod hostile_requests;
 mod issuers;
 mod judges;
 mod pages;
+mod postgres;
 mod swap;
 mod tidy;

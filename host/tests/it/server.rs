@@ -73,6 +73,14 @@ impl Site {
         serde_json::from_str(&self.done(&[&fixed, arguments].concat())).unwrap()
     }
 
+    /// A second host of the same issuer on a port of its own.
+    pub fn serve_beside(&self) -> Server {
+        let port = free_port();
+        let mut command = self.command(&["serve"]);
+        command.env("CHANCERY_SERVER__LISTEN", format!("127.0.0.1:{port}"));
+        Server::start(command, &format!("http://localhost:{port}"))
+    }
+
     pub fn serve(&self) -> Server {
         Server::start(self.command(&["serve"]), &self.url)
     }

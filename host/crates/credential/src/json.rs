@@ -207,6 +207,9 @@ mod tests {
             assert!(matches!(parse(text), Err(JsonError::NumberRange { .. } | JsonError::Syntax { .. })), "{text}");
         }
         assert_eq!(parse("9007199254740993").unwrap(), 9_007_199_254_740_993_u64);
+        for text in ["1e-30", "9.999999999999999e-31", "5e-324", "0.1", "123456789.125"] {
+            assert_eq!(parse(text).unwrap().to_string(), text, "read and written again it is the same");
+        }
     }
 
     #[test]

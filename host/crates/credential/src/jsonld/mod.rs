@@ -38,6 +38,8 @@ pub enum JsonLdError {
     TooManyBlankNodes,
     #[error("too many objects of the document look alike; give them ids")]
     TooSymmetric,
+    #[error("values of one member begin alike, and go on with characters that verifiers sort differently")]
+    Order,
     #[error("{path}: no context defines the term {term:?}")]
     UndefinedTerm { path: String, term: String },
     #[error("{path}: no context defines the type or name {name:?}")]
@@ -68,6 +70,7 @@ impl From<rdfc::TooHard> for JsonLdError {
         match reason {
             rdfc::TooHard::ManyBlankNodes => Self::TooManyBlankNodes,
             rdfc::TooHard::Symmetric => Self::TooSymmetric,
+            rdfc::TooHard::Order => Self::Order,
         }
     }
 }

@@ -62,6 +62,8 @@ pub(super) enum TooHard {
     ManyBlankNodes,
     /// Too many of them look alike.
     Symmetric,
+    /// As UTF-16 the statements sort another way.
+    Order,
 }
 
 /// The canonical N-Quads document. Blank nodes are numbered from 0 to `blanks`, without gaps.
@@ -74,10 +76,18 @@ pub(super) fn canonicalize(
         return Err(TooHard::ManyBlankNodes);
     }
     let statements: Vec<&Statement> = statements.iter().collect();
-    let issued = Canonicalizer::new(&statements, blanks, hash).run()?;
-    let mut lines: Vec<String> =
-        statements.iter().map(|s| line(s, |blank| issued.get(&blank).cloned().unwrap_or_default())).collect();
+    let issued = Canonicalizer::new(&statements, blanks, hash)?.run()?;
+    in_order(statements.iter().map(|s| line(s, |blank| issued.get(&blank).cloned().unwrap_or_default())).collect())
+}
+
+/// The lines in the order of their code points. Verifiers in languages that compare UTF-16 units would put some
+/// characters the other way round, and refuse the signature.
+fn in_order(mut lines: Vec<String>) -> Result<String, TooHard> {
     lines.sort_unstable();
+    let differs = |pair: &[String]| pair[0].encode_utf16().gt(pair[1].encode_utf16());
+    if lines.windows(2).any(|pair| !pair[0].is_ascii() && differs(pair)) {
+        return Err(TooHard::Order);
+    }
     Ok(lines.concat())
 }
 
@@ -129,7 +139,7 @@ struct Canonicalizer<'a> {
 }
 
 impl<'a> Canonicalizer<'a> {
-    fn new(statements: &[&'a Statement], blanks: usize, hash: CanonicalHash) -> Self {
+    fn new(statements: &[&'a Statement], blanks: usize, hash: CanonicalHash) -> Result<Self, TooHard> {
         let mut about: Vec<Vec<&Statement>> = vec![Vec::new(); blanks];
         for statement in statements {
             let mut named: Vec<usize> = components(statement).map(|(_, blank)| blank).collect();
@@ -146,12 +156,10 @@ impl<'a> Canonicalizer<'a> {
             .enumerate()
             .map(|(own, statements)| {
                 let label = |blank| if blank == own { "a".to_owned() } else { "z".to_owned() };
-                let mut lines: Vec<String> = statements.iter().map(|s| line(s, label)).collect();
-                lines.sort_unstable();
-                hash.hex(&lines.concat())
+                in_order(statements.iter().map(|s| line(s, label)).collect()).map(|lines| hash.hex(&lines))
             })
-            .collect();
-        Self { hash, about, first_degree, canonical: Labels::new("c14n"), budget: 0 }
+            .collect::<Result<_, _>>()?;
+        Ok(Self { hash, about, first_degree, canonical: Labels::new("c14n"), budget: 0 })
     }
 
     /// RDFC-1.0, 4.4.3.

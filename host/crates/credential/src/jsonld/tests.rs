@@ -207,6 +207,15 @@ fn order_of_members_and_sets_does_not_matter_but_order_of_lists_does() {
 }
 
 #[test]
+fn statements_that_utf_16_would_sort_the_other_way_are_refused() {
+    assert_eq!(quads(&credential(json!({"area": ["\u{feff}", "🌾"]}))).unwrap_err(), JsonLdError::Order);
+    let inside = json!({"plots": [{"area": ["ａ", "🌾"]}]});
+    assert_eq!(quads(&credential(inside)).unwrap_err(), JsonLdError::Order);
+    // In a list each has a place of its own.
+    assert!(quads(&credential(json!({"steps": ["ａ", "🌾"], "area": ["ａ", "é", "字"]}))).is_ok());
+}
+
+#[test]
 fn work_and_size_are_bounded() {
     let plots = |count: usize| {
         credential(json!({"plots": (0..count).map(|n| json!({"area": n.to_string()})).collect::<Vec<_>>()}))

@@ -14,7 +14,7 @@ use super::SqliteFile;
 use crate::contract_tests::fixtures::*;
 use crate::contract_tests::{TestDatabase as _, is_unavailable};
 use crate::sql::SqlStore;
-use crate::{BootstrapRedemption, Clients as _, IssuanceOutcome, Issuances as _, Keys as _, Offers as _, StoreError};
+use crate::{Clients as _, IssuanceOutcome, Issuances as _, Keys as _, Offers as _, RedeemOffer, Redemption, StoreError};
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -113,19 +113,18 @@ async fn a_call_that_fails_leaves_the_others_of_its_group() {
 async fn a_call_that_takes_its_rows_back_leaves_the_others_of_its_group() {
     let database = SqliteFile::new();
     let store = database.open_sql().await;
-    put_issuer(&store, "a").await;
-    assert!(store.offer_bootstrap("token", at(0), at(100)).await.unwrap());
-    let (taken, other, created) = (client("a", "taken"), client("a", "other"), event("a", "create"));
-    store.insert_client(&taken, &created).await.unwrap();
+    let created = event("a", "create");
+    store.create_offer(&offer("a", "o", "1"), &created).await.unwrap();
+    let picky = RedeemOffer { wanted: Some(vec!["nothing".to_owned()]), ..redeem("a", "1", None) };
 
-    // It has spent the token by the time it finds the client there.
-    let redeems = queue(store.redeem_bootstrap("token", &taken, at(1), &created)).await;
+    // It has spent the code by the time it finds that nothing of the offer is wanted.
+    let redeems = queue(store.redeem_offer(&picky, &created, &created)).await;
     let once = queue(store.use_once("a", "p", "h", at(60))).await;
-    assert_eq!(redeems.await.unwrap(), BootstrapRedemption::ClientExists);
+    assert_eq!(redeems.await.unwrap(), Redemption::NothingWanted);
     assert!(once.await.unwrap());
     assert!(!store.use_once("a", "p", "h", at(60)).await.unwrap());
-    let redeemed = store.redeem_bootstrap("token", &other, at(1), &created).await.unwrap();
-    assert_eq!(redeemed, BootstrapRedemption::Redeemed);
+    let redeemed = store.redeem_offer(&redeem("a", "1", None), &created, &created).await.unwrap();
+    assert!(matches!(redeemed, Redemption::Redeemed(_)), "{redeemed:?}");
 }
 
 #[tokio::test]
