@@ -260,7 +260,7 @@ impl CredentialConfiguration {
 const SAMPLE_HOLDER: &str = "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
 const SAMPLE_SIGNATURE_LEN: usize = 64;
 /// The beginning of 2026.
-const SAMPLE_TIME: Duration = Duration::from_secs(1_767_225_600);
+const SAMPLE_TIME: Duration = Duration::from_hours(490_896);
 
 /// Any salts will do where nothing is signed.
 #[derive(Debug)]

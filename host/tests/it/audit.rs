@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::app::{TestApp, program};
-use crate::wallet::{PRE_AUTHORIZED, key};
+use crate::wallet::key;
 
 /// Runs a subcommand on the store of a `TestApp`.
 fn chancery(test: &TestApp, arguments: &[&str], input: &str) -> Output {
@@ -88,12 +88,13 @@ async fn the_trail_is_read_on_from_any_number() {
     assert_eq!(offers.len(), 2);
     assert!(offers.iter().all(|event| event["action"] == "offer.create"), "{offers:?}");
 
-    let answer = test.post_form("/oauth/token", &[("grant_type", PRE_AUTHORIZED), ("pre-authorized_code", "x")]).await;
-    assert_eq!(answer.status, 400);
+    let offer = test.offer().await;
+    test.token_for(&offer).await;
+    assert_eq!(test.redeem(&offer, None).await.status, 400);
     let output = chancery(&test, &["audit", "events"], "");
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.lines().count(), all.len() + 1);
-    assert!(text.lines().last().unwrap().ends_with("refused: unknown-code"), "{text}");
+    assert_eq!(text.lines().count(), all.len() + 3);
+    assert!(text.lines().last().unwrap().ends_with("refused: code-already-used"), "{text}");
 }
 
 /// More events than one read of the store answers.

@@ -256,7 +256,7 @@ fn nasty_text_and_odd_json_verify_too() {
             controls, "\"quoted\" \\ 'and' <tags> &amp;", "\u{202e}right\u{2066}to\u{2069}left\u{200f}", "👩🏽‍🌾🌾🏳️‍🌈", "b\u{feff}om\u{fffd}\u{10ffff}",
             "हिन्दी தமிழ் বাংলা ไทย 中文 日本語 한국어 עברית العربية ქართული ᏣᎳᎩ ⴰⵎⴰⵣⵉⵖ", "é vs é", "", " ", "\u{2028}\u{2029}\u{85}", "@alice", "_:b0", "{{ data.text }}",
         ],
-        "raw": {"z": [1, 1.5, 1e-30, 1e-7, 123456789.125, true, null, "\u{1}\u{7f}é🌾\"\\"], "a": {}, "B": [], "é": {"b": 1, "a": 2}, "": 0},
+        "raw": {"z": [1, 1.5, 1e-30, 1e-7, 123_456_789.125, true, null, "\u{1}\u{7f}é🌾\"\\"], "a": {}, "B": [], "é": {"b": 1, "a": 2}, "": 0},
         "part": [{"text": "same"}, {"text": "same"}, {"text": "same", "part": {"text": "deep"}}, {"text": 10.0}, {"text": 1.5}, {"text": -7}, {"text": false}],
         "sites": ["https://example.org/a/../b?c=%20#d", "did:example:a", "urn:uuid:0", "https://münchen.example/straße"],
         "steps": ["b", "a", "b", 1, {"text": "in a list"}],

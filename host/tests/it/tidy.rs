@@ -33,6 +33,7 @@ fn heavy_dependencies_are_named_where_they_belong() {
         ("sqlx", &["host/crates/store/"]),
         ("ring", &["host/crates/keys/"]),
         ("minijinja", &["host/crates/credential/", "host/src/http/pages.rs"]),
+        ("oxjsonld", &["host/crates/credential/"]),
         ("axum", &["host/src/http/", "host/src/cli/serve.rs", "host/tests/it/"]),
     ] {
         for path in files(".rs") {

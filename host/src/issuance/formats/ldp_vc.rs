@@ -45,7 +45,6 @@ impl LdpVc {
     }
 
     pub(super) fn complete(
-        &self,
         mut credential: Map<String, Value>,
         facts: &Facts<'_>,
     ) -> Result<Map<String, Value>, Problem> {

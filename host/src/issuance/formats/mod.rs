@@ -75,7 +75,7 @@ impl Securing {
     pub fn complete(&self, rendered: Map<String, Value>, facts: &Facts<'_>) -> Result<Map<String, Value>, Problem> {
         match self {
             Self::SdJwt(format) => format.complete(rendered, facts),
-            Self::LdpVc(format) => format.complete(rendered, facts),
+            Self::LdpVc(_) => LdpVc::complete(rendered, facts),
         }
     }
 
