@@ -151,8 +151,6 @@ fn object(member: &str, text: &str) -> Result<Map<String, Value>, Error> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use serde::Deserialize;
 
     use super::*;

@@ -211,8 +211,6 @@ impl From<Map<String, Value>> for Data {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     #[test]

@@ -100,8 +100,6 @@ impl<S: ReadAt + ?Sized> io::Read for Reader<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::io::Read;
 
     use super::*;

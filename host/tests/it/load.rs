@@ -31,6 +31,8 @@ impl Office {
     /// Registers the first client with the bootstrap token in the log.
     pub fn open(server: &Server) -> Self {
         let office = Self::connect(&server.url, Arc::new(key(Algorithm::EdDsa)));
+        // Its log is read by a thread of its own, which may come after the first answer.
+        server.until("the bootstrap token is printed", || server.log().contains("chb_"));
         let log = server.log();
         let token = log.split_whitespace().find(|word| word.starts_with("chb_")).expect("a bootstrap token");
         let client = json!({

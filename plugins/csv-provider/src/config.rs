@@ -114,8 +114,6 @@ fn pointer(claim: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::*;
 
     fn check(config: Value) -> Result<Settings, Vec<(String, String)>> {

@@ -155,7 +155,6 @@ fn push_segment(did: &mut String, segment: &str) -> Result<(), DidError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
     use serde_json::json;
 
     use super::*;
