@@ -56,7 +56,8 @@ pub struct Surroundings {
 
 impl Surroundings {
     pub fn system() -> Result<Self, StartError> {
-        let program = std::env::current_exe().map_err(|e| StartError::because("this program's file is not known", &e))?;
+        let program =
+            std::env::current_exe().map_err(|e| StartError::because("this program's file is not known", &e))?;
         Ok(Self { clock: Arc::new(SystemClock), program })
     }
 }
@@ -103,7 +104,8 @@ impl App {
             Migrate::Check => kek::load(&config.kek_file())?,
         });
         let broken = |e: Error| StartError::because("the issuers cannot be set up", &e);
-        let setup = Setup { store: store.as_ref(), keyring: &keyring, clock: clock.as_ref(), entropy: entropy.as_ref() };
+        let setup =
+            Setup { store: store.as_ref(), keyring: &keyring, clock: clock.as_ref(), entropy: entropy.as_ref() };
         let url = &config.server.public_url;
         match migrate {
             Migrate::Apply => setup.ensure_all(url).await.map_err(broken)?,

@@ -197,8 +197,7 @@ impl Config {
         let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Only names with a section: others are set by people and orchestrators for ends of their own.
         let env = Env::prefixed("CHANCERY_").filter(|name| name.as_str().contains("__")).split("__");
-        Self::parse(&text, env, base)
-            .map_err(|e| ConfigError::Invalid(format!("{}: {e}", path.display())))
+        Self::parse(&text, env, base).map_err(|e| ConfigError::Invalid(format!("{}: {e}", path.display())))
     }
 
     fn parse(text: &str, env: Env, base: &Path) -> Result<Self, String> {

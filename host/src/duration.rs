@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serializer};
 const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expected a duration such as \"500ms\", \"90s\", \"10m\", \"36h\" or \"365d\", found {text:?}");
+    let wrong =
+        || format!("expected a duration such as \"500ms\", \"90s\", \"10m\", \"36h\" or \"365d\", found {text:?}");
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(split);
     let number: u64 = number.parse().map_err(|_| wrong())?;

@@ -44,8 +44,9 @@ pub async fn load_or_make(path: &Path, store: &dyn Store, entropy: &dyn Entropy)
 
 fn read(path: &Path) -> Result<Option<Keyring>, StartError> {
     let shown = path.display();
-    let failed =
-        |e: &(dyn std::error::Error + 'static)| StartError::because(format!("the key-encryption key {shown} cannot be used"), e);
+    let failed = |e: &(dyn std::error::Error + 'static)| {
+        StartError::because(format!("the key-encryption key {shown} cannot be used"), e)
+    };
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

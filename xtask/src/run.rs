@@ -54,7 +54,10 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Builds the host, and answers where its binary is.
 pub(crate) fn build_host() -> Result<PathBuf, RunError> {
-    run("Building the host (the first time takes some minutes)", &mut cargo(&["build", "--locked", "--package", "chancery"]))?;
+    run(
+        "Building the host (the first time takes some minutes)",
+        &mut cargo(&["build", "--locked", "--package", "chancery"]),
+    )?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(paths::target, PathBuf::from);
     Ok(target.join("debug/chancery"))
 }
@@ -75,8 +78,7 @@ pub(crate) fn ensure_system() -> Result<(), RunError> {
     if !there("apt-get") {
         return Err(RunError::Missing(hint));
     }
-    let install =
-        format!("apt-get -qq update && apt-get -qq -y --no-install-recommends install {}", missing.join(" "));
+    let install = format!("apt-get -qq update && apt-get -qq -y --no-install-recommends install {}", missing.join(" "));
     let mut shell = Command::new("sh");
     shell.args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive");
     run(&format!("Installing Debian's {}", missing.join(", ")), &mut shell)

@@ -23,8 +23,14 @@ pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     soak::run(&soak::Options::in_tests())?;
     run("Tests of the plugins and their SDK", &mut with_guests(&["test", "--workspace", "--all-features"], &[]))?;
     let deny_warnings = ["--", "--deny", "warnings"];
-    run("Lints of the host", &mut cargo(&[&["clippy", "--workspace", "--all-targets", "--locked"][..], &deny_warnings].concat()))?;
-    run("Lints of the plugins", &mut with_guests(&["clippy", "--workspace", "--all-targets", "--all-features"], &deny_warnings))?;
+    run(
+        "Lints of the host",
+        &mut cargo(&[&["clippy", "--workspace", "--all-targets", "--locked"][..], &deny_warnings].concat()),
+    )?;
+    run(
+        "Lints of the plugins",
+        &mut with_guests(&["clippy", "--workspace", "--all-targets", "--all-features"], &deny_warnings),
+    )?;
     run("Format of the host", &mut cargo(&["fmt", "--all", "--check"]))?;
     let format = ["fmt", "--all", "--check", "--manifest-path", "plugins/Cargo.toml"];
     run("Format of the plugins", &mut cargo(&format))?;
@@ -40,7 +46,9 @@ fn licences() -> Result<(), Box<dyn Error>> {
     if cargo(&["deny", "--version"]).output().is_ok_and(|output| output.status.success()) {
         run("Licences and sources", &mut cargo(&["deny", "check", "licenses", "sources", "bans"]))?;
     } else {
-        heading("Skipped: cargo deny is not installed (the test tidy::licences_are_among_the_allowed_ones covers the licences)");
+        heading(
+            "Skipped: cargo deny is not installed (the test tidy::licences_are_among_the_allowed_ones covers the licences)",
+        );
     }
     Ok(())
 }

@@ -147,8 +147,7 @@ fn make_key(path: &Path) -> Result<Map<String, Value>, Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::Failed(format!("{}: {e}", path.display()));
     let pkcs8 = SoftwareKey::generate_pkcs8(Algorithm::Es256, &SystemEntropy::new()).map_err(|e| failed(&e))?;
     let key = SoftwareKey::from_pkcs8(Algorithm::Es256, &pkcs8).map_err(|e| failed(&e))?;
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| failed(&e))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|e| failed(&e))?;
     let text = pem::encode(&Pem::new("PRIVATE KEY", pkcs8.as_slice()));
     file.write_all(text.as_bytes()).map_err(|e| failed(&e))?;
     eprintln_line(&format!("wrote the private key to {}", path.display()));

@@ -65,7 +65,8 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
     })?;
     app.issuers.refresh().await.map_err(|e| failed(&e))?;
     let issuer = app.issuers.get(&issuer).ok_or_else(|| Failure::Failed(format!("the issuer {issuer} is unusable")))?;
-    let plugins: Vec<String> = set.documents.iter().filter_map(|(_, d)| Some(d.plugin.as_ref()?.name.clone())).collect();
+    let plugins: Vec<String> =
+        set.documents.iter().filter_map(|(_, d)| Some(d.plugin.as_ref()?.name.clone())).collect();
     let published = app.issuance.publish_configurations(&issuer, &Actor::cli(), set.documents).await;
     let published = published.map_err(|error| match error {
         PublishError::Invalid { .. } => Failure::Usage(format!("{}/{error}; nothing was published", dir.display())),
@@ -73,9 +74,9 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
     })?;
     warn_of_missing_plugins(&app.config, &plugins);
     if json {
-        let rows = published.iter().map(
-            |p| json!({"configuration_id": p.configuration_id, "version": p.version, "changed": p.changed}),
-        );
+        let rows = published
+            .iter()
+            .map(|p| json!({"configuration_id": p.configuration_id, "version": p.version, "changed": p.changed}));
         return print_json(&rows.collect::<Vec<_>>());
     }
     for p in published {
@@ -141,9 +142,7 @@ fn read_directory(dir: &Path) -> Result<Directory, Failure> {
 fn read_configuration(dir: &Path) -> Result<(String, Document), Failure> {
     let wrong = |file: &str, e: &dyn std::fmt::Display| Failure::Usage(format!("{}: {e}", dir.join(file).display()));
     let read = |file: &str| fs::read_to_string(dir.join(file)).map_err(|e| wrong(file, &e));
-    let json = |file: &str| {
-        parse_strict(&read(file)?, &JsonLimits::default()).map_err(|e| wrong(file, &e))
-    };
+    let json = |file: &str| parse_strict(&read(file)?, &JsonLimits::default()).map_err(|e| wrong(file, &e));
     let text = read("configuration.toml")?;
     let mut file: ConfigurationFile = toml::from_str(&text).map_err(|e| wrong("configuration.toml", &e))?;
     for part in ["template", "sample"] {

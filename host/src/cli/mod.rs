@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
-pub(crate) use crate::issuance::error::with_causes;
 use crate::config::{Config, ConfigError, Log};
+pub(crate) use crate::issuance::error::with_causes;
 use crate::plugins::COMPILE_WORKER;
 use crate::telemetry;
 

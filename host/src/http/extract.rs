@@ -30,7 +30,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for AdminJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let body = read(request, state.server.max_body, "application/json", Rendering::Problem, "invalid-request").await?;
+        let body =
+            read(request, state.server.max_body, "application/json", Rendering::Problem, "invalid-request").await?;
         object(&body).map(Self).map_err(|e| {
             let text = format!("the body is not what is expected: {e}");
             ApiError::new(StatusCode::BAD_REQUEST, Rendering::Problem, "invalid-request", text)

@@ -74,11 +74,7 @@ fn cors() -> CorsLayer {
         .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
 }
 
-async fn time_limit(
-    State((state, rendering)): State<(AppState, Rendering)>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn time_limit(State((state, rendering)): State<(AppState, Rendering)>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(state.server.request_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::busy(rendering, "the issuer did not manage this request in time").into_response(),

@@ -35,9 +35,10 @@ const SECURITY: [(HeaderName, &str); 4] = [
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, text) in
-        [("offer.html", include_str!("../../templates/offer.html")), ("gone.html", include_str!("../../templates/gone.html"))]
-    {
+    for (name, text) in [
+        ("offer.html", include_str!("../../templates/offer.html")),
+        ("gone.html", include_str!("../../templates/gone.html")),
+    ] {
         // The test below renders each of them, so that a template that does not compile never gets this far.
         if let Err(error) = pages.add_template(name, text) {
             tracing::error!(name, error = &error as &dyn std::error::Error, "a page does not compile");
@@ -58,7 +59,11 @@ pub(super) async fn offer(
     let languages = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     match state.issuance.open_offer(&issuer, id).await.map_err(ApiError::admin)? {
         Some(offer) => page(StatusCode::OK, "offer.html", &offer_view(&issuer, &offer, languages)?),
-        None => page(StatusCode::NOT_FOUND, "gone.html", &json!({"issuer": issuer_view(&issuer, languages), "stylesheet": STYLESHEET})),
+        None => page(
+            StatusCode::NOT_FOUND,
+            "gone.html",
+            &json!({"issuer": issuer_view(&issuer, languages), "stylesheet": STYLESHEET}),
+        ),
     }
 }
 
@@ -166,7 +171,9 @@ mod tests {
         assert_eq!(preferred("de;q=0.5, hi-IN, en;q=0.8, fr;q=0, xx;q=bad"), ["hi-in", "en", "de"]);
         let entry = |name: &str, locale: &str| json!({"name": name, "locale": locale}).as_object().cloned().unwrap();
         let entries = [entry("A", "en"), entry("B", "hi"), entry("C", "pt-BR")];
-        for (languages, name) in [("hi-IN", "B"), ("pt", "C"), ("sw", "A"), ("", "A"), ("sw, en-GB;q=0.1, hi;q=0.05", "A")] {
+        for (languages, name) in
+            [("hi-IN", "B"), ("pt", "C"), ("sw", "A"), ("", "A"), ("sw, en-GB;q=0.1, hi;q=0.05", "A")]
+        {
             assert_eq!(localized(entries.iter(), languages).unwrap()["name"], name, "{languages}");
         }
     }

@@ -59,10 +59,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &config::Serve
 }
 
 /// The next connection, once there is room for it: until then clients wait in the system's queue.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let permit = Arc::clone(connections).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {

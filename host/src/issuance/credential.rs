@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chancery_keys::{SealContext, Signer};
-use chancery_sandbox::FetchRequest;
+use chancery_sandbox::{Attachment, FetchRequest};
 use chancery_store::{AuditEvent, IssuanceBatch, IssuanceOutcome, OfferRecord, StoredCredential, Timestamp, UsedNonce};
 use chrono::{DateTime, SubsecRound, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -45,7 +47,20 @@ pub enum Selector {
 /// The data of one subject, and which plugin gave it.
 struct Data {
     claims: Value,
+    /// Until when the source answers for it: no credential made of it is valid longer.
+    valid_until: Option<DateTime<Utc>>,
     plugin_digest: Option<String>,
+}
+
+/// What one request issues with.
+struct Work<'a> {
+    issuer: &'a Issuer,
+    actor: &'a Actor,
+    configuration: &'a CredentialConfiguration,
+    offer: &'a OfferRecord,
+    data: &'a Data,
+    signer: &'a dyn Signer,
+    now: DateTime<Utc>,
 }
 
 /// One credential, signed but not yet recorded.
@@ -87,11 +102,11 @@ impl Issuance {
         let (keys, nonces) = self.holders(issuer, configuration, request.proofs.as_deref(), now)?;
         let data = self.data(issuer, actor, configuration, &offer).await?;
 
-        let signer = issuer.signer(configuration.securing.algorithm())?;
+        let signer = issuer.signer(configuration.securing.algorithm())?.as_ref();
+        let work = Work { issuer, actor, configuration, offer: &offer, data: &data, signer, now };
         let mut signed = Vec::with_capacity(keys.len());
         for key in &keys {
-            let draft = self.draft(issuer, configuration, &data, key.as_ref(), signer.key_id(), now)?;
-            signed.push(self.sign(issuer, actor, configuration, &offer, &data, draft, signer.as_ref(), now).await?);
+            signed.push(self.sign(&work, self.draft(&work, key.as_ref())?).await?);
         }
         self.record(issuer, nonces, signed).await
     }
@@ -129,7 +144,9 @@ impl Issuance {
         offer: &OfferRecord,
     ) -> Result<Data, Error> {
         let subject = match OfferSubject::open(&self.keyring, &issuer.id, &offer.offer_id, &offer.sealed_subject)? {
-            OfferSubject::Claims(claims) => return Ok(Data { claims: Value::Object(claims), plugin_digest: None }),
+            OfferSubject::Claims(claims) => {
+                return Ok(Data { claims: Value::Object(claims), valid_until: None, plugin_digest: None });
+            }
             OfferSubject::Subject(subject) => subject,
         };
         let (Some(plugin), Some(sandbox)) = (&configuration.document.plugin, &self.sandbox) else {
@@ -151,22 +168,27 @@ impl Issuance {
             context: json!({}),
         };
         let fetched = sandbox.fetch(&plugin.name, request).await?;
-        Ok(Data { claims: Value::Object(fetched.claims), plugin_digest: Some(fetched.plugin_sha256) })
+        // A time beyond the calendar is no limit.
+        let valid_until = fetched.valid_until.and_then(|s| DateTime::from_timestamp(i64::try_from(s).ok()?, 0));
+        let plugin_digest = Some(fetched.plugin_sha256);
+        Ok(Data {
+            claims: Value::Object(with_attachments(fetched.claims, fetched.attachments)?),
+            valid_until,
+            plugin_digest,
+        })
     }
 
     /// The credential for one holder, up to its signature.
-    fn draft(
-        &self,
-        issuer: &Issuer,
-        configuration: &CredentialConfiguration,
-        data: &Data,
-        key: Option<&HolderKey>,
-        key_id: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Draft, Error> {
+    fn draft(&self, work: &Work<'_>, key: Option<&HolderKey>) -> Result<Draft, Error> {
+        let Work { issuer, configuration, data, .. } = work;
         // Whole seconds: finer ones would tell credentials of one batch apart.
-        let valid_from = now.trunc_subsecs(0);
-        let valid_until = configuration.validity.map(|validity| valid_from + validity);
+        let valid_from = work.now.trunc_subsecs(0);
+        let configured = configuration.validity.map(|validity| valid_from + validity);
+        let valid_until = [configured, data.valid_until].into_iter().flatten().min();
+        if valid_until.is_some_and(|until| until <= valid_from) {
+            return Err(Error::broken("the data source could not answer", "its data is valid no more"));
+        }
+        let key_id = work.signer.key_id();
         let id = format!("{}/credentials/{}", issuer.url, Uuid::new_v4());
         let identity = IssuerIdentity { url: issuer.url.clone(), did: issuer.did.clone() };
         let facts = Facts { issuer: &identity, credential_id: &id, valid_from, valid_until, holder: key, key_id };
@@ -178,25 +200,15 @@ impl Issuance {
         Ok(Draft { id, unsigned, valid_from, valid_until })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, all of them different things")]
-    async fn sign(
-        &self,
-        issuer: &Issuer,
-        actor: &Actor,
-        configuration: &CredentialConfiguration,
-        offer: &OfferRecord,
-        data: &Data,
-        draft: Draft,
-        signer: &dyn Signer,
-        now: DateTime<Utc>,
-    ) -> Result<Signed, Error> {
+    async fn sign(&self, work: &Work<'_>, draft: Draft) -> Result<Signed, Error> {
+        let Work { issuer, configuration, offer, signer, .. } = work;
         let signature = signer.sign(draft.unsigned.signing_input()).await;
         let signature = signature.map_err(|e| Error::broken("the credential could not be signed", e.detail))?;
         let credential = draft.unsigned.finish(&signature);
 
-        let now = Timestamp::new(now);
-        let mut event = actor.did(&issuer.id, "credential.issue", &draft.id, now);
-        event.plugin_digest.clone_from(&data.plugin_digest);
+        let now = Timestamp::new(work.now);
+        let mut event = work.actor.did(&issuer.id, "credential.issue", &draft.id, now);
+        event.plugin_digest.clone_from(&work.data.plugin_digest);
         event.detail = json!({
             "configuration": configuration.id,
             "version": configuration.version,
@@ -262,6 +274,18 @@ struct Draft {
     unsigned: Unsigned,
     valid_from: DateTime<Utc>,
     valid_until: Option<DateTime<Utc>>,
+}
+
+/// A template takes an attachment as `data.NAME`: a data URL (RFC 2397).
+fn with_attachments(mut claims: Map<String, Value>, attachments: Vec<Attachment>) -> Result<Map<String, Value>, Error> {
+    for Attachment { name, media_type, content } in attachments {
+        let url = format!("data:{media_type};base64,{}", STANDARD.encode(content));
+        if claims.insert(name.clone(), Value::String(url)).is_some() {
+            let cause = format!("the attachment {name} has the name of a claim or of another attachment");
+            return Err(Error::broken("the data source could not answer", cause));
+        }
+    }
+    Ok(claims)
 }
 
 /// OpenID4VCI 1.0, 8.2: by identifier where the token answer had identifiers, else by configuration id.

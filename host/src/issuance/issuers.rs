@@ -66,9 +66,7 @@ impl Issuer {
             .rev()
             .find(|key| key.state == KeyState::Active && key.signer.public_key().algorithm() == algorithm)
             .map(|key| &key.signer)
-            .ok_or_else(|| {
-                Error::broken("the issuer has no key to sign with", format!("no active {algorithm} key"))
-            })
+            .ok_or_else(|| Error::broken("the issuer has no key to sign with", format!("no active {algorithm} key")))
     }
 
     pub fn published_keys(&self) -> Vec<(String, PublicKey)> {
@@ -165,8 +163,8 @@ impl Issuers {
                 credential_keys.push(IssuerKey { signer, state: key.state });
             }
         }
-        let identity = IssuerIdentity::at(&record.url)
-            .map_err(|e| Error::broken("the issuer's URL has no did:web form", e))?;
+        let identity =
+            IssuerIdentity::at(&record.url).map_err(|e| Error::broken("the issuer's URL has no did:web form", e))?;
         let (mut compiled, mut broken) = (BTreeMap::new(), BTreeMap::new());
         for ConfigurationRecord { configuration_id, version, content, .. } in configurations {
             let document = serde_json::from_value::<Document>(content).map_err(|e| e.to_string());

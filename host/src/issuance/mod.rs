@@ -64,7 +64,10 @@ impl Issuance {
     /// Writes the event of something that was refused. The refusal stands even where this fails.
     async fn note_refusal(&self, event: AuditEvent) {
         if let Err(error) = self.store.append_events(&[event]).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "an audit event of a refusal could not be written");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "an audit event of a refusal could not be written"
+            );
         }
     }
 }

@@ -30,12 +30,7 @@ pub fn make(key: &MacKey, now: DateTime<Utc>, entropy: &dyn Entropy) -> Result<S
 }
 
 /// Says whether we made `nonce` and when it stops being good.
-pub fn check(
-    key: &MacKey,
-    nonce: &str,
-    now: DateTime<Utc>,
-    lifetime: Duration,
-) -> Result<UsedNonce, NonceProblem> {
+pub fn check(key: &MacKey, nonce: &str, now: DateTime<Utc>, lifetime: Duration) -> Result<UsedNonce, NonceProblem> {
     let bytes = B64.decode(nonce).map_err(|_| NonceProblem::Unknown)?;
     let (signed, mac) = bytes.split_at_checked(TIME + RANDOM).ok_or(NonceProblem::Unknown)?;
     if !key.verify(signed, mac) {

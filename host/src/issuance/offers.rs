@@ -197,7 +197,9 @@ impl Issuance {
         for id in ids {
             let configuration = issuer.configuration(id)?;
             if matches!(subject, OfferSubject::Subject(_)) && configuration.document.plugin.is_none() {
-                return Err(Error::InvalidRequest(format!("{id} has no data provider plugin: give claims, not a subject")));
+                return Err(Error::InvalidRequest(format!(
+                    "{id} has no data provider plugin: give claims, not a subject"
+                )));
             }
         }
         Ok(subject)

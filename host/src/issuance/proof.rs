@@ -127,7 +127,8 @@ fn holder_key(header: &Map<String, Value>, algorithm: Algorithm, methods: &[Stri
 }
 
 fn check_times(claims: &Map<String, Value>, policy: &ProofPolicy, now: DateTime<Utc>) -> Result<(), Error> {
-    let time = |name: &str| claims.get(name).map(|v| v.as_f64().and_then(|s| DateTime::from_timestamp(to_seconds(s), 0)));
+    let time =
+        |name: &str| claims.get(name).map(|v| v.as_f64().and_then(|s| DateTime::from_timestamp(to_seconds(s), 0)));
     let Some(Some(issued)) = time("iat") else {
         return Err(invalid("the key proof needs an iat: seconds since 1970, a number"));
     };

@@ -68,7 +68,8 @@ impl Setup<'_> {
             created_at: known.map_or(now, |i| i.created_at),
             updated_at: now,
         };
-        let mut event = Actor::system().did(issuer_id, if is_new { "issuer.create" } else { "issuer.change" }, issuer_id, now);
+        let mut event =
+            Actor::system().did(issuer_id, if is_new { "issuer.create" } else { "issuer.change" }, issuer_id, now);
         event.detail = json!({"url": record.url});
         if is_new {
             // `false`: another process was quicker, with keys of its own.

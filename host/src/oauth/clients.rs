@@ -52,7 +52,8 @@ impl AuthorizationServer {
             .map_err(|e| Error::InvalidClient(format!("the client assertion is refused: {e}")))?;
         let text = |name: &str| jws.claims().get(name).and_then(Value::as_str);
         let client_id = text("sub").filter(|sub| text("iss") == Some(sub));
-        let client_id = client_id.ok_or_else(|| invalid("iss and sub of the client assertion must be the client id"))?;
+        let client_id =
+            client_id.ok_or_else(|| invalid("iss and sub of the client assertion must be the client id"))?;
         let client = self.store.find_client(client_id).await?.filter(|client| client.issuer_id == issuer.id);
         // One message for an unknown client and a wrong signature: neither may be told apart from outside.
         let unverified = || invalid("the client is not known here, or the assertion's signature is not by its key");
@@ -64,7 +65,9 @@ impl AuthorizationServer {
         let audiences = [issuer.url.clone(), format!("{}/oauth/token", issuer.url)];
         let names_us = match jws.claims().get("aud") {
             Some(Value::String(one)) => audiences.contains(one),
-            Some(Value::Array(list)) => list.iter().any(|a| a.as_str().is_some_and(|a| audiences.iter().any(|x| x == a))),
+            Some(Value::Array(list)) => {
+                list.iter().any(|a| a.as_str().is_some_and(|a| audiences.iter().any(|x| x == a)))
+            }
             _ => false,
         };
         if !names_us {
@@ -95,7 +98,8 @@ impl AuthorizationServer {
         }
         let jti = claims.get("jti").and_then(Value::as_str).filter(|jti| (1..=256).contains(&jti.len()));
         let jti = jti.ok_or_else(|| invalid("the client assertion needs a jti of 1 to 256 characters"))?;
-        let hash = B64.encode(issuer.macs.one_time.mac(format!("client_assertion\n{}\n{jti}", client.client_id).as_bytes()));
+        let hash =
+            B64.encode(issuer.macs.one_time.mac(format!("client_assertion\n{}\n{jti}", client.client_id).as_bytes()));
         let remember = Timestamp::new(expires + skew);
         if self.store.use_once(&issuer.id, "client_assertion", &hash, remember).await? {
             return Ok(());

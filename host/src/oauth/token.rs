@@ -74,7 +74,9 @@ impl AuthorizationServer {
             Redemption::Expired => return invalid("the pre-authorized code has expired: ask for a new offer"),
             Redemption::AlreadyUsed => return invalid("the pre-authorized code was used before: ask for a new offer"),
             Redemption::TxCodeWrong { attempts_left } => {
-                return Err(Error::InvalidGrant(format!("the transaction code is wrong; attempts left: {attempts_left}")));
+                return Err(Error::InvalidGrant(format!(
+                    "the transaction code is wrong; attempts left: {attempts_left}"
+                )));
             }
             Redemption::TxCodeAttemptsUsedUp => {
                 return invalid("the transaction code was wrong too often: ask for a new offer");
@@ -116,7 +118,8 @@ impl AuthorizationServer {
                 asked
             }
         };
-        let mut event = Actor::client(&client.client_id, request_id).did(&issuer.id, "token.issue", &client.client_id, now);
+        let mut event =
+            Actor::client(&client.client_id, request_id).did(&issuer.id, "token.issue", &client.client_id, now);
         event.detail = json!({"scopes": scopes});
         self.store.append_events(&[event]).await?;
         let scope = scopes.join(" ");

@@ -23,8 +23,11 @@ fn assertion_claims(test: &TestApp, id: &str, jti: &str) -> Value {
 
 async fn sign_in(test: &TestApp, key: &SoftwareKey, claims: Value, scope: Option<&str>) -> Answer {
     let assertion = sign_compact(key, Map::new(), &object(claims)).await.unwrap();
-    let mut form =
-        vec![("grant_type", "client_credentials"), ("client_assertion_type", JWT_BEARER), ("client_assertion", &*assertion)];
+    let mut form = vec![
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", &*assertion),
+    ];
     form.extend(scope.map(|scope| ("scope", scope)));
     test.post_form("/oauth/token", &form).await
 }
@@ -53,8 +56,13 @@ async fn the_first_client_comes_in_by_the_bootstrap_token_and_makes_an_offer() {
     assert_eq!(answer.status, 201, "{answer:?}");
     // It asked for one scope, so it got one.
     let other = client("b", &key, &["offers:create"]);
-    test.post_json("/admin/v1/clients", Some(token), &other).await.is_error(403, "insufficient_scope", "clients:create");
-    let actors: Vec<_> = test.events().await.into_iter().filter(|e| e.action == "offer.create").map(|e| e.actor).collect();
+    test.post_json("/admin/v1/clients", Some(token), &other).await.is_error(
+        403,
+        "insufficient_scope",
+        "clients:create",
+    );
+    let actors: Vec<_> =
+        test.events().await.into_iter().filter(|e| e.action == "offer.create").map(|e| e.actor).collect();
     assert_eq!(actors, ["client:office"]);
 }
 
@@ -141,9 +149,11 @@ async fn a_client_passes_on_no_more_than_it_has() {
     create(client("a", &key, &["root"])).await.is_problem(400, "invalid-request", "not a scope");
     create(client("a", &key, &[])).await.is_problem(400, "invalid-request", "at least one scope");
     create(client("../a", &key, &["offers:create"])).await.is_problem(400, "invalid-request", "client_id");
-    create(json!({"client_id": "a", "jwks": {"keys": []}, "scopes": ["offers:create"]}))
-        .await
-        .is_problem(400, "invalid-request", "keys");
+    create(json!({"client_id": "a", "jwks": {"keys": []}, "scopes": ["offers:create"]})).await.is_problem(
+        400,
+        "invalid-request",
+        "keys",
+    );
     create(json!({"client_id": "a"})).await.is_problem(400, "invalid-request", "jwks");
     assert_eq!(create(client("a", &key, &["offers:create"])).await.status, 201);
     create(client("a", &key, &["offers:create"])).await.is_problem(409, "conflict", "exists");
@@ -157,19 +167,64 @@ async fn offers_that_are_wrong_are_refused() {
     for (body, status, kind, hint) in [
         (json!({}), 400, "invalid-request", "credential_configuration_ids"),
         (json!({"credential_configuration_ids": [], "claims": claims}), 400, "invalid-request", "1 to 16"),
-        (json!({"credential_configuration_ids": ["Person", "Person"], "claims": claims}), 400, "invalid-request", "twice"),
+        (
+            json!({"credential_configuration_ids": ["Person", "Person"], "claims": claims}),
+            400,
+            "invalid-request",
+            "twice",
+        ),
         (json!({"credential_configuration_ids": ["None"], "claims": claims}), 404, "unknown-configuration", "None"),
         (json!({"credential_configuration_ids": ["Person"]}), 400, "invalid-request", "exactly one of subject"),
-        (json!({"credential_configuration_ids": ["Person"], "subject": "1"}), 400, "invalid-request", "no data provider"),
+        (
+            json!({"credential_configuration_ids": ["Person"], "subject": "1"}),
+            400,
+            "invalid-request",
+            "no data provider",
+        ),
         (json!({"credential_configuration_ids": ["Person"], "subject": ""}), 400, "invalid-request", "1 to 1024"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "subject": "1"}), 400, "invalid-request", "exactly one"),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "subject": "1"}),
+            400,
+            "invalid-request",
+            "exactly one",
+        ),
         (json!({"credential_configuration_ids": ["Person"], "claims": [1]}), 400, "invalid-request", "map"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "tx_code": {"length": 3}}), 400, "invalid-request", "4 to 12"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "tx_code": {"description": "x".repeat(301)}}), 400, "invalid-request", "300"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "expires_in": "8d"}), 400, "invalid-request", "7d"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "expires_in": "0s"}), 400, "invalid-request", "over 0"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "expires_in": "soon"}), 400, "invalid-request", "soon"),
-        (json!({"credential_configuration_ids": ["Person"], "claims": claims, "colour": "red"}), 400, "invalid-request", "colour"),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "tx_code": {"length": 3}}),
+            400,
+            "invalid-request",
+            "4 to 12",
+        ),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "tx_code": {"description": "x".repeat(301)}}),
+            400,
+            "invalid-request",
+            "300",
+        ),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "expires_in": "8d"}),
+            400,
+            "invalid-request",
+            "7d",
+        ),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "expires_in": "0s"}),
+            400,
+            "invalid-request",
+            "over 0",
+        ),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "expires_in": "soon"}),
+            400,
+            "invalid-request",
+            "soon",
+        ),
+        (
+            json!({"credential_configuration_ids": ["Person"], "claims": claims, "colour": "red"}),
+            400,
+            "invalid-request",
+            "colour",
+        ),
     ] {
         test.post_json("/admin/v1/offers", Some(&token), &body).await.is_problem(status, kind, hint);
     }

@@ -97,7 +97,8 @@ pub fn root() -> PathBuf {
 
 /// A guest that `cargo xtask plugins` has built.
 pub fn built_plugin(name: &str) -> PathBuf {
-    let target = program().ancestors().find(|p| p.ends_with("target")).map_or_else(|| root().join("target"), PathBuf::from);
+    let target =
+        program().ancestors().find(|p| p.ends_with("target")).map_or_else(|| root().join("target"), PathBuf::from);
     let path = target.join(format!("plugins/{name}.wasm"));
     assert!(path.is_file(), "{} is missing: run `cargo xtask plugins` first", path.display());
     path

@@ -23,7 +23,11 @@ fn an_issuer_is_set_up_served_and_drained() {
     assert_eq!(server.get("/readyz").1, json!({"status": "ready", "reasons": []}));
     assert!(server.log().contains("bootstrap token"), "{}", server.log());
     let offer = site.offer(&["--subject", "1003", "--tx-code"]);
-    let form = [("grant_type", PRE_AUTHORIZED), ("pre-authorized_code", code(&offer)), ("tx_code", offer["tx_code"].as_str().unwrap())];
+    let form = [
+        ("grant_type", PRE_AUTHORIZED),
+        ("pre-authorized_code", code(&offer)),
+        ("tx_code", offer["tx_code"].as_str().unwrap()),
+    ];
     let (status, token) = server.post_form("/oauth/token", &form);
     assert_eq!(status, 200, "{token}");
     server.terminate();
@@ -72,7 +76,8 @@ fn a_killed_host_starts_again_and_has_lost_nothing() {
     site.apply();
     let taken = site.offer(&["--subject", "1001"]);
     let open = site.offer(&["--subject", "1002"]);
-    let form = |offer: &Value| [("grant_type", PRE_AUTHORIZED.to_owned()), ("pre-authorized_code", code(offer).to_owned())];
+    let form =
+        |offer: &Value| [("grant_type", PRE_AUTHORIZED.to_owned()), ("pre-authorized_code", code(offer).to_owned())];
     let redeem = |server: &crate::server::Server, offer: &Value| {
         let form = form(offer);
         let pairs: Vec<(&str, &str)> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
@@ -130,7 +135,9 @@ fn wrong_set_ups_are_refused_in_words_that_help() {
 fn configurations_that_are_wrong_publish_nothing() {
     let site = Site::farmer();
     let dir = site.path("config/FarmerCredential");
-    let original = |name: &str| std::fs::read_to_string(crate::app::root().join("examples/farmer/config/FarmerCredential").join(name)).unwrap();
+    let original = |name: &str| {
+        std::fs::read_to_string(crate::app::root().join("examples/farmer/config/FarmerCredential").join(name)).unwrap()
+    };
     let try_with = |name: &str, text: &str, hint: &str| {
         std::fs::write(dir.join(name), text).unwrap();
         let error = site.fails(&["config", "apply", "config/"], 2);
@@ -199,7 +206,9 @@ fn a_client_that_never_ends_its_request_is_let_go() {
     use std::io::{Read as _, Write as _};
     let site = Site::farmer();
     let file = site.path("chancery.toml");
-    let text = std::fs::read_to_string(&file).unwrap().replace("[server]", "[server]\nheader_timeout = \"300ms\"\nmax_connections = 2");
+    let text = std::fs::read_to_string(&file)
+        .unwrap()
+        .replace("[server]", "[server]\nheader_timeout = \"300ms\"\nmax_connections = 2");
     std::fs::write(&file, text).unwrap();
     let server = site.serve();
     let address = site.url.strip_prefix("http://").unwrap();
@@ -293,7 +302,8 @@ fn a_drain_ends_when_its_time_is_over() {
     let site = Site::farmer();
     let file = site.path("chancery.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("[server]", "[server]\ndrain_grace = \"0s\"\ndrain_timeout = \"200ms\"")).unwrap();
+    std::fs::write(&file, text.replace("[server]", "[server]\ndrain_grace = \"0s\"\ndrain_timeout = \"200ms\""))
+        .unwrap();
     let mut server = site.serve();
     let mut slow = std::net::TcpStream::connect(site.url.strip_prefix("http://").unwrap()).unwrap();
     slow.write_all(b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 9\r\n\r\n").unwrap();

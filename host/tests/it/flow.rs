@@ -77,8 +77,9 @@ async fn both_signing_algorithms_and_unbound_credentials_are_issued() {
     document.as_object_mut().unwrap().remove("validity");
     document["keep"] = json!("credential");
     test.publish("default", "Unbound", document).await;
-    let offer =
-        test.offer_of(json!({"credential_configuration_ids": ["Unbound"], "claims": {"name": "Grace", "tags": ["a", "b"]}}));
+    let offer = test.offer_of(
+        json!({"credential_configuration_ids": ["Unbound"], "claims": {"name": "Grace", "tags": ["a", "b"]}}),
+    );
     let token = test.token_for(&offer.await).await;
     let body = json!({"credential_configuration_id": "Unbound"});
     let answer = test.post_json("/openid4vci/credential", Some(&token), &body).await;
@@ -161,7 +162,10 @@ async fn links_hold_the_offer_by_reference_and_by_value() {
     let link = url::Url::parse(offer["link"].as_str().unwrap()).unwrap();
     assert_eq!(link.scheme(), "openid-credential-offer");
     let (name, value) = link.query_pairs().next().unwrap();
-    assert_eq!((name.as_ref(), value.as_ref()), ("credential_offer_uri", offer["credential_offer_uri"].as_str().unwrap()));
+    assert_eq!(
+        (name.as_ref(), value.as_ref()),
+        ("credential_offer_uri", offer["credential_offer_uri"].as_str().unwrap())
+    );
     let by_value = url::Url::parse(offer["link_by_value"].as_str().unwrap()).unwrap();
     let (name, value) = by_value.query_pairs().next().unwrap();
     assert_eq!(name, "credential_offer");
@@ -231,9 +235,8 @@ async fn metadata_says_what_is_served() {
 #[tokio::test]
 async fn no_answer_or_event_names_the_subject() {
     let test = TestApp::start().await;
-    let offer = test
-        .offer_of(json!({"credential_configuration_ids": ["Person"], "claims": {"name": "Zebedee Quux"}}))
-        .await;
+    let offer =
+        test.offer_of(json!({"credential_configuration_ids": ["Person"], "claims": {"name": "Zebedee Quux"}})).await;
     assert!(!offer.to_string().contains("Quux"));
     let token = test.token_for(&offer).await;
     let payload = token.split('.').nth(1).unwrap();

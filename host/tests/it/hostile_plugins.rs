@@ -73,7 +73,11 @@ async fn a_refusal_by_the_plugin_leaves_token_and_nonce_good() {
     let first = test.request_of(&token, "Any", std::slice::from_ref(&proof)).await;
     first.is_error(500, "server_error", "failed to answer");
     // The token is still good, and so is the nonce: with another offer the same proof gives a credential.
-    test.request_of(&token, "Any", std::slice::from_ref(&proof)).await.is_error(500, "server_error", "failed to answer");
+    test.request_of(&token, "Any", std::slice::from_ref(&proof)).await.is_error(
+        500,
+        "server_error",
+        "failed to answer",
+    );
     let offer = test.offer_of(json!({"credential_configuration_ids": ["Any"], "subject": "somebody"})).await;
     let answer = test.request_of(&test.token_for(&offer).await, "Any", &[proof]).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -142,11 +146,30 @@ async fn text_that_looks_like_a_template_stays_text() {
     assert_eq!(claims["iss"], crate::app::URL);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_is_valid_no_longer_than_its_data() {
+    let test = with_hostile().await;
+    let answer = test.issue_for("Any", "short-lived").await;
+    let claims = claims_of(answer.body["credentials"][0]["credential"].as_str().unwrap());
+    assert_eq!(claims["exp"], 1_780_401_600, "no validity is configured, so the data's end is the credential's");
+    refused(&test, "outdated", 500, "server_error", "could not answer").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attachment_is_a_data_url_for_the_template() {
+    let test = with_hostile().await;
+    let answer = test.issue_for("Any", "attachment").await;
+    let claims = claims_of(answer.body["credentials"][0]["credential"].as_str().unwrap());
+    assert_eq!(claims["answer"]["photo"], "data:image/png;base64,iVBORw0K");
+}
+
 #[tokio::test]
 async fn claims_full_of_quotes_braces_and_control_characters_arrive_as_they_are() {
     let test = TestApp::start().await;
-    let nasty = "\"}, \"admin\": true, {{ issuer }} {% for x in y %} \\u0000 \\ \u{0} \u{1b} \u{7f} \u{202e} 𝕏 '</script>";
-    let body = json!({"credential_configuration_ids": ["Person"], "claims": {"name": nasty, "tags": [nasty, {"_": nasty}]}});
+    let nasty =
+        "\"}, \"admin\": true, {{ issuer }} {% for x in y %} \\u0000 \\ \u{0} \u{1b} \u{7f} \u{202e} 𝕏 '</script>";
+    let body =
+        json!({"credential_configuration_ids": ["Person"], "claims": {"name": nasty, "tags": [nasty, {"_": nasty}]}});
     let token = test.token_for(&test.offer_of(body).await).await;
     let answer = test.request(&token, &[test.good_proof().await]).await;
     assert_eq!(answer.status, 200, "{answer:?}");

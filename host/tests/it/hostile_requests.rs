@@ -24,11 +24,20 @@ async fn credential_requests_that_cannot_be_read_are_refused() {
         ("[]".to_owned(), "not a credential request"),
         ("{}".to_owned(), "exactly one of"),
         (json!({"credential_configuration_id": 5}).to_string(), "not a credential request"),
-        (json!({"credential_configuration_id": "Person", "credential_identifier": "Person"}).to_string(), "exactly one of"),
+        (
+            json!({"credential_configuration_id": "Person", "credential_identifier": "Person"}).to_string(),
+            "exactly one of",
+        ),
         (json!({"format": "dc+sd-jwt", "proof": {"proof_type": "jwt", "jwt": proof}}).to_string(), "proofs"),
-        (json!({"credential_configuration_id": "Person", "credential_response_encryption": {}}).to_string(), "encrypted"),
+        (
+            json!({"credential_configuration_id": "Person", "credential_response_encryption": {}}).to_string(),
+            "encrypted",
+        ),
         (format!("{{\"a\":{}1{}}}", "[".repeat(4_000), "]".repeat(4_000)), "nested deeper"),
-        ("{\"credential_configuration_id\": \"Person\", \"credential_configuration_id\": \"x\"}".to_owned(), "not a credential request"),
+        (
+            "{\"credential_configuration_id\": \"Person\", \"credential_configuration_id\": \"x\"}".to_owned(),
+            "not a credential request",
+        ),
     ] {
         test.post_text(CREDENTIAL, token, "application/json", body).await.is_error(400, CODE, hint);
     }
@@ -45,7 +54,8 @@ async fn credential_requests_that_cannot_be_read_are_refused() {
 
 #[tokio::test]
 async fn oversized_bodies_are_refused_everywhere() {
-    let test = TestApp::start_with(chancery::app::Plugins::Leave, |config: &mut Config| config.server.max_body = 4_096).await;
+    let test =
+        TestApp::start_with(chancery::app::Plugins::Leave, |config: &mut Config| config.server.max_body = 4_096).await;
     test.publish("default", "Person", person_document()).await;
     let token = test.wallet_token().await;
     let big = json!({"x": "y".repeat(5_000)}).to_string();
@@ -155,9 +165,13 @@ async fn an_expired_offer_gives_nothing() {
 #[tokio::test]
 async fn a_transaction_code_has_limited_attempts_and_the_code_survives_until_then() {
     let test = TestApp::start().await;
-    let with_code = json!({"credential_configuration_ids": ["Person"], "claims": {"name": "Ada"}, "tx_code": {"length": 6}});
+    let with_code =
+        json!({"credential_configuration_ids": ["Person"], "claims": {"name": "Ada"}, "tx_code": {"length": 6}});
     let offer = test.offer_of(with_code.clone()).await;
-    assert_eq!(offer["credential_offer"]["grants"][PRE_AUTHORIZED]["tx_code"], json!({"input_mode": "numeric", "length": 6}));
+    assert_eq!(
+        offer["credential_offer"]["grants"][PRE_AUTHORIZED]["tx_code"],
+        json!({"input_mode": "numeric", "length": 6})
+    );
     let right = offer["tx_code"].as_str().unwrap();
     for left in [4, 3, 2, 1] {
         // Neither a missing code nor one that cannot be right costs more than it should.
@@ -182,7 +196,9 @@ async fn a_transaction_code_has_limited_attempts_and_the_code_survives_until_the
 async fn racing_guesses_get_no_more_attempts() {
     let test = std::sync::Arc::new(TestApp::start().await);
     let offer = test
-        .offer_of(json!({"credential_configuration_ids": ["Person"], "claims": {"name": "A"}, "tx_code": {"length": 4}}))
+        .offer_of(
+            json!({"credential_configuration_ids": ["Person"], "claims": {"name": "A"}, "tx_code": {"length": 4}}),
+        )
         .await;
     let mut guesses = tokio::task::JoinSet::new();
     for _ in 0..100 {
@@ -220,7 +236,11 @@ async fn refusals_that_anybody_can_cause_leave_no_rows() {
     let test = TestApp::start().await;
     let before = test.events().await.len();
     for _ in 0..5 {
-        test.post_form("/oauth/token", &[("grant_type", "client_credentials")]).await.is_error(401, "invalid_client", "private_key_jwt");
+        test.post_form("/oauth/token", &[("grant_type", "client_credentials")]).await.is_error(
+            401,
+            "invalid_client",
+            "private_key_jwt",
+        );
     }
     assert_eq!(test.events().await.len(), before);
 }

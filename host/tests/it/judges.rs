@@ -85,7 +85,8 @@ fn several_keys_of_both_kinds_get_a_credential_each() {
         let credentials = taken["credentials"].as_array().unwrap();
         assert_eq!(credentials.len(), 3);
         for (credential, holder) in credentials.iter().zip(taken["holderJwks"].as_array().unwrap()) {
-            let (accepted, verdict) = verify(&site, credential.as_str().unwrap(), &["--holder-jwk", &holder.to_string()]);
+            let (accepted, verdict) =
+                verify(&site, credential.as_str().unwrap(), &["--holder-jwk", &holder.to_string()]);
             assert!(accepted, "{verdict:#}");
         }
     }
@@ -95,7 +96,9 @@ fn several_keys_of_both_kinds_get_a_credential_each() {
 fn credentials_signed_with_eddsa_verify_too() {
     let site = Site::farmer();
     let file = site.path("config/FarmerCredential/configuration.toml");
-    let text = std::fs::read_to_string(&file).unwrap().replace("signing_algorithm = \"ES256\"", "signing_algorithm = \"EdDSA\"");
+    let text = std::fs::read_to_string(&file)
+        .unwrap()
+        .replace("signing_algorithm = \"ES256\"", "signing_algorithm = \"EdDSA\"");
     std::fs::write(&file, text).unwrap();
     site.apply();
     let _server = site.serve();
@@ -149,11 +152,16 @@ fn the_wallet_library_understands_our_refusals() {
     site.apply();
     let _server = site.serve();
     let offer = site.offer(&["--subject", "1001", "--tx-code"]);
-    let (accepted, printed) = judge("wallet.mjs", &["--offer", offer["link"].as_str().unwrap(), "--tx-code", "000000000000"], "");
+    let (accepted, printed) =
+        judge("wallet.mjs", &["--offer", offer["link"].as_str().unwrap(), "--tx-code", "000000000000"], "");
     assert!(!accepted);
     assert_eq!((&printed["step"], &printed["code"]), (&"token".into(), &"invalid_grant".into()), "{printed:#}");
     let offer = site.offer(&["--subject", "nobody"]);
     let (accepted, printed) = judge("wallet.mjs", &["--offer", offer["link"].as_str().unwrap()], "");
     assert!(!accepted);
-    assert_eq!((&printed["step"], &printed["code"]), (&"credential".into(), &"credential_request_denied".into()), "{printed:#}");
+    assert_eq!(
+        (&printed["step"], &printed["code"]),
+        (&"credential".into(), &"credential_request_denied".into()),
+        "{printed:#}"
+    );
 }

@@ -24,7 +24,8 @@ async fn offered(test: &TestApp) -> Value {
     document["claims"][0]["display"] = json!([{"name": "Name", "locale": "en"}]);
     test.publish("default", "Shown", document).await;
     let tx_code = json!({"length": 6, "description": "<i>By post</i>"});
-    let body = json!({"credential_configuration_ids": ["Shown"], "claims": {"name": "Secret Person"}, "tx_code": tx_code});
+    let body =
+        json!({"credential_configuration_ids": ["Shown"], "claims": {"name": "Secret Person"}, "tx_code": tx_code});
     test.offer_of(body).await
 }
 
@@ -39,11 +40,24 @@ async fn the_offer_page_shows_what_is_issued_by_whom() {
     assert_eq!(headers[header::CACHE_CONTROL], "no-store");
     assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
-    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
-    for part in ["Person &lt;b&gt;card", "Who you are", "With: Name", "<svg", "openid-credential-offer://?credential_offer_uri=", "6 digits", "&lt;i&gt;By post"] {
+    assert!(
+        policy.contains("default-src 'none'")
+            && policy.contains("frame-ancestors 'none'")
+            && !policy.contains("unsafe")
+    );
+    for part in [
+        "Person &lt;b&gt;card",
+        "Who you are",
+        "With: Name",
+        "<svg",
+        "openid-credential-offer://?credential_offer_uri=",
+        "6 digits",
+        "&lt;i&gt;By post",
+    ] {
         assert!(html.contains(part), "{part}: {html}");
     }
-    for hidden in ["Secret Person", crate::wallet::code(&offer), offer["tx_code"].as_str().unwrap(), "<script", "<i>By"] {
+    for hidden in ["Secret Person", crate::wallet::code(&offer), offer["tx_code"].as_str().unwrap(), "<script", "<i>By"]
+    {
         assert!(!html.contains(hidden), "{hidden}");
     }
     assert!(page(&test, path, "hi").await.2.contains("व्यक्ति"));

@@ -104,7 +104,18 @@ fn every_route_of_the_admin_api_and_protocol_stands_in_the_documents() {
 #[test]
 fn numbers_stay_numbers() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--edges", "features", "--invert", "serde_json", "--depth", "1", "--locked", "--offline"])
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "features",
+            "--invert",
+            "serde_json",
+            "--depth",
+            "1",
+            "--locked",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -125,7 +136,8 @@ fn there_is_one_cryptographic_library() {
 #[test]
 fn no_file_names_a_machine_or_a_registry() {
     let root_path = root().display().to_string();
-    let hosts = [["registry", "npmjs"].join("."), ["static", "crates", "io"].join("."), ["index", "crates", "io"].join(".")];
+    let hosts =
+        [["registry", "npmjs"].join("."), ["static", "crates", "io"].join("."), ["index", "crates", "io"].join(".")];
     for path in files("") {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         for host in &hosts {
@@ -139,7 +151,8 @@ fn no_file_names_a_machine_or_a_registry() {
 #[test]
 fn licences_are_among_the_allowed_ones() {
     let deny: toml::Value = toml::from_str(&read(&root().join("deny.toml"))).unwrap();
-    let allowed: Vec<&str> = deny["licenses"]["allow"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    let allowed: Vec<&str> =
+        deny["licenses"]["allow"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
     for manifest in ["Cargo.toml", "plugins/Cargo.toml"] {
         let output = Command::new(env!("CARGO"))
             .args(["metadata", "--format-version", "1", "--locked", "--offline", "--manifest-path", manifest])
@@ -197,7 +210,14 @@ fn split<'a>(expression: &'a str, operator: &str) -> Vec<&'a str> {
 #[test]
 fn licence_expressions_are_read() {
     let allowed = ["MIT", "Apache-2.0"];
-    for good in ["MIT", "MIT/Apache-2.0", "GPL-3.0 OR MIT", "MIT AND Apache-2.0", "(MIT OR GPL-3.0)", "(MIT OR GPL-3.0) AND Apache-2.0"] {
+    for good in [
+        "MIT",
+        "MIT/Apache-2.0",
+        "GPL-3.0 OR MIT",
+        "MIT AND Apache-2.0",
+        "(MIT OR GPL-3.0)",
+        "(MIT OR GPL-3.0) AND Apache-2.0",
+    ] {
         assert!(permits(good, &allowed), "{good}");
     }
     for bad in ["none", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR Apache-2.0) AND GPL-3.0", ""] {

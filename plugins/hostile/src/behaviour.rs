@@ -62,6 +62,9 @@ pub(crate) fn fetch(request: &Request) -> Result<Data, Error> {
         "leak" => leak(id, request),
         "ambient" => ambient(),
         "prepared" => prepared(),
+        // Valid until noon of 2 June 2026, and until 1970.
+        "short-lived" => person("Ada").valid_until(1_780_401_600),
+        "outdated" => person("Ada").valid_until(1),
         "attachment" => person("Ada").attach("photo", "image/png", b"\x89PNG\r\n")?,
         "echo" => echo(request),
         _ => person("Ada"),

@@ -14,7 +14,9 @@ use super::SqliteFile;
 use crate::contract_tests::fixtures::*;
 use crate::contract_tests::{TestDatabase as _, is_unavailable};
 use crate::sql::SqlStore;
-use crate::{Clients as _, IssuanceOutcome, Issuances as _, Keys as _, Offers as _, RedeemOffer, Redemption, StoreError};
+use crate::{
+    Clients as _, IssuanceOutcome, Issuances as _, Keys as _, Offers as _, RedeemOffer, Redemption, StoreError,
+};
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
