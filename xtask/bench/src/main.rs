@@ -93,6 +93,6 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 const FULL: Effort =
-    Effort { warm_up: Duration::from_secs(1), measure: Duration::from_secs(5), start_ups: 11, issuances: 100_000 };
+    Effort { warm_up: Duration::from_secs(2), measure: Duration::from_secs(5), start_ups: 11, issuances: 100_000 };
 const QUICK: Effort =
     Effort { warm_up: Duration::from_millis(100), measure: Duration::from_millis(400), start_ups: 3, issuances: 2_000 };
