@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use crate::{
     Result,
     http::Connection,
-    measure::{Effort, Figures, Sample},
+    measure::{Effort, Figures, Stopwatch},
     process::Process,
 };
 
@@ -36,9 +36,8 @@ pub(crate) async fn drive(
     let mut open = connect(target, connections).await?;
     let next = Cell::new(0);
     run(&mut open, &next, stock, effort.warm_up, &job).await?;
-    let (before, from) = (target.process.cpu()?, Instant::now());
-    let times = run(&mut open, &next, stock, effort.measure, &job).await?;
-    Sample { times, elapsed: from.elapsed(), cpu: target.process.cpu()? - before }.figures()
+    let watch = Stopwatch::start(&target.process)?;
+    watch.stop(run(&mut open, &next, stock, effort.measure, &job).await?)
 }
 
 /// Does `job` once for each number below `count`, as fast as `connections` can.

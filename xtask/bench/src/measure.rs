@@ -22,14 +22,6 @@ pub(crate) struct Effort {
     pub(crate) issuances: usize,
 }
 
-/// What was seen while something was repeated.
-#[derive(Debug)]
-pub(crate) struct Sample {
-    pub(crate) times: Vec<Duration>,
-    pub(crate) elapsed: Duration,
-    pub(crate) cpu: Duration,
-}
-
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Figures {
     pub(crate) done: usize,
@@ -47,24 +39,39 @@ impl Figures {
     }
 }
 
-impl Sample {
+/// Runs while something is repeated.
+pub(crate) struct Stopwatch {
+    process: Process,
+    started: Instant,
+    cpu_before: Duration,
+}
+
+impl Stopwatch {
+    /// `process` does the work.
+    pub(crate) fn start(process: &Process) -> Result<Self> {
+        Ok(Self { cpu_before: process.cpu()?, process: process.clone(), started: Instant::now() })
+    }
+
+    /// `times` is how long each took.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    pub(crate) fn figures(mut self) -> Result<Figures> {
-        self.times.sort_unstable();
-        let done = self.times.len();
-        if done == 0 || self.cpu.is_zero() {
+    pub(crate) fn stop(self, mut times: Vec<Duration>) -> Result<Figures> {
+        let elapsed = self.started.elapsed();
+        let cpu = self.process.cpu()?.saturating_sub(self.cpu_before);
+        times.sort_unstable();
+        let done = times.len();
+        if done == 0 || cpu.is_zero() {
             return Err("nothing was done in the time given".into());
         }
         let at = |percent: usize| {
-            let time = self.times.get((done * percent / 100).min(done - 1));
+            let time = times.get((done * percent / 100).min(done - 1));
             time.map_or(0.0, |time| time.as_secs_f64() * 1e3)
         };
         Ok(Figures {
             done,
-            per_second: done as f64 / self.elapsed.as_secs_f64(),
+            per_second: done as f64 / elapsed.as_secs_f64(),
             p50_ms: at(50),
             p99_ms: at(99),
-            per_cpu_second: done as f64 / self.cpu.as_secs_f64(),
+            per_cpu_second: done as f64 / cpu.as_secs_f64(),
         })
     }
 }
@@ -83,10 +90,8 @@ pub(crate) fn repeat<T>(effort: &Effort, mut job: impl FnMut() -> Result<T>) -> 
         }
     };
     run(effort.warm_up)?;
-    let (process, from) = (Process::own(), Instant::now());
-    let before = process.cpu()?;
-    let times = run(effort.measure)?;
-    Sample { times, elapsed: from.elapsed(), cpu: process.cpu()? - before }.figures()
+    let watch = Stopwatch::start(&Process::own())?;
+    watch.stop(run(effort.measure)?)
 }
 
 /// Repeats `job` on `tasks` tasks at once, on a runtime like the host's. `job` gets a number that is new each time.
@@ -119,8 +124,6 @@ where
         Ok(times)
     };
     run(effort.warm_up).await?;
-    let (process, from) = (Process::own(), Instant::now());
-    let before = process.cpu()?;
-    let times = run(effort.measure).await?;
-    Sample { times, elapsed: from.elapsed(), cpu: process.cpu()? - before }.figures()
+    let watch = Stopwatch::start(&Process::own())?;
+    watch.stop(run(effort.measure).await?)
 }
