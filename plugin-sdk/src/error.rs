@@ -131,8 +131,6 @@ impl From<Error> for types::Error {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, reason = "a test may panic")]
-
     use super::*;
 
     #[test]
