@@ -257,7 +257,7 @@ pub struct AuditEvent {
     pub event_id: String,
     pub issuer_id: String,
     pub at: Timestamp,
-    /// Client id, `wallet`, `cli` or `system`.
+    /// `client:ID`, `wallet`, `cli`, `bootstrap token` or `system`.
     pub actor: String,
     /// `noun.verb`, such as `credential.issue`.
     pub action: String,
