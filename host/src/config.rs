@@ -10,7 +10,10 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::plugins::Plugins;
 use crate::{duration, telemetry};
+
+pub mod plugins;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -110,24 +113,6 @@ pub struct Keys {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Plugins {
-    /// Drop `NAME.wasm` and its grant file `NAME.toml` here.
-    pub dir: PathBuf,
-    /// Sandboxes at work at once, over all plugins.
-    pub max_instances: u32,
-    /// The directory is looked at this often even where the operating system reports no change.
-    #[serde(with = "duration")]
-    pub rescan: Duration,
-}
-
-impl Default for Plugins {
-    fn default() -> Self {
-        Self { dir: PathBuf::from("plugins"), max_instances: 128, rescan: Duration::from_secs(5) }
-    }
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
 pub struct Issuance {
     /// How long an offer can be taken, unless it says so itself.
     #[serde(with = "duration")]
@@ -207,12 +192,9 @@ impl Config {
             .extract()
             .map_err(|e| e.to_string())?;
         config.data.dir = base.join(&config.data.dir);
-        config.plugins.dir = base.join(&config.plugins.dir);
+        config.plugins.resolve(base);
         config.keys.kek_file = config.keys.kek_file.map(|f| base.join(f));
-        config.store.url = config.store.url.map(|url| match url.strip_prefix("sqlite:") {
-            Some(path) => format!("sqlite:{}", base.join(path.trim_start_matches("//")).display()),
-            None => url,
-        });
+        config.store.url = config.store.url.map(|url| resolve_sqlite(&url, base));
         config.check()?;
         Ok(config)
     }
@@ -255,6 +237,7 @@ impl Config {
             }
         }
         telemetry::filter(&self.log)?;
+        self.plugins.check()?;
         chancery_store::check_url(&self.store_url()).map_err(|e| format!("store.url: {e}"))?;
         if issuance.offer_lifetime > issuance.max_offer_lifetime {
             return Err("issuance.offer_lifetime is longer than issuance.max_offer_lifetime".into());
@@ -272,6 +255,14 @@ impl Config {
 
     pub fn cache_dir(&self) -> PathBuf {
         self.data.dir.join("cache")
+    }
+}
+
+/// A path in a database URL is taken from `base`.
+fn resolve_sqlite(url: &str, base: &Path) -> String {
+    match url.strip_prefix("sqlite:") {
+        Some(path) => format!("sqlite:{}", base.join(path.trim_start_matches("//")).display()),
+        None => url.to_owned(),
     }
 }
 

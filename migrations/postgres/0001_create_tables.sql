@@ -136,12 +136,36 @@ CREATE TABLE issued_credentials (
     PRIMARY KEY (issuer_id, credential_id)
 );
 
+-- deferred_transactions: credentials that were asked for and are not ready, by the hash of the transaction id that
+-- the wallet polls with. `sealed_state` is what is needed to go on (sealed), and empty once it is finished. Written
+-- when a credential request is answered with a transaction id, at each poll, and in the transaction of the issuance
+-- that ends it. May be deleted when `expires_at` has passed and nobody holds a lease.
+CREATE TABLE deferred_transactions (
+    issuer_id             TEXT COLLATE "C" NOT NULL,
+    transaction_hash      TEXT COLLATE "C" NOT NULL,
+    offer_id              TEXT COLLATE "C",
+    configuration_id      TEXT COLLATE "C" NOT NULL,
+    configuration_version BIGINT           NOT NULL,
+    kind                  TEXT             NOT NULL,
+    sealed_state          BYTEA            NOT NULL,
+    state                 TEXT             NOT NULL CHECK (state IN ('pending', 'finished')),
+    attempts              BIGINT           NOT NULL CHECK (attempts >= 0),
+    created_at            TIMESTAMPTZ      NOT NULL,
+    poll_after            TIMESTAMPTZ      NOT NULL,
+    expires_at            TIMESTAMPTZ      NOT NULL,
+    lease_holder          TEXT,
+    lease_until           TIMESTAMPTZ,
+    PRIMARY KEY (issuer_id, transaction_hash)
+);
+CREATE INDEX deferred_transactions_expiry ON deferred_transactions (expires_at);
+
 -- outbox: audit events, in the order of their rows, waiting to be sealed and delivered. Written in the
 -- transaction of the action that each describes. May be deleted when every audit plugin has accepted the
--- row. A row number is never given twice, but transactions may commit in another order than they took theirs.
+-- row. A row number is never given twice, but transactions may commit in another order than they took theirs;
+-- `sequence`, given to committed rows only, is the position that all hosts and audit plugins agree on.
 CREATE TABLE outbox (
     number        BIGINT           NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_id      TEXT             NOT NULL,
+    event_id      TEXT COLLATE "C" NOT NULL,
     issuer_id     TEXT COLLATE "C" NOT NULL,
     occurred_at   TIMESTAMPTZ      NOT NULL,
     actor         TEXT             NOT NULL,
@@ -151,9 +175,46 @@ CREATE TABLE outbox (
     reason        TEXT,
     request_id    TEXT,
     plugin_digest TEXT,
-    detail        TEXT             NOT NULL
+    detail        TEXT             NOT NULL,
+    sequence      BIGINT
 );
 CREATE INDEX outbox_issuer ON outbox (issuer_id, number);
+CREATE INDEX outbox_event ON outbox (event_id);
+-- Partial: an event that is written enters the small one only.
+CREATE INDEX outbox_unsequenced ON outbox (number) WHERE sequence IS NULL;
+CREATE UNIQUE INDEX outbox_sequence ON outbox (sequence) WHERE sequence IS NOT NULL;
+
+-- audit_order: the last position that an event was given. Its one row is the lock under which positions are given,
+-- so that they have no gap and none is given twice. It belongs to the whole installation, so it has no issuer.
+CREATE TABLE audit_order (
+    slot BIGINT NOT NULL PRIMARY KEY CHECK (slot = 1),
+    last BIGINT NOT NULL
+);
+INSERT INTO audit_order (slot, last) VALUES (1, 0);
+
+-- audit_deliveries: how far each audit plugin has accepted the events, and which host delivers to it. It belongs to
+-- the whole installation, so it has no issuer. Written at each lease and after each accepted batch. May be deleted by
+-- an operator when the plugin is gone for good; until then it keeps undelivered events from being deleted.
+CREATE TABLE audit_deliveries (
+    plugin             TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    delivered_sequence BIGINT           NOT NULL,
+    lease_holder       TEXT,
+    lease_until        TIMESTAMPTZ,
+    updated_at         TIMESTAMPTZ      NOT NULL
+);
+
+-- plugin_controls: what operators decided about plugins beyond their files: switched off, or held at a former
+-- generation. It belongs to the whole installation, so it has no issuer. Written by `chancery plugin` and the admin
+-- API. Never deleted: hosts compare the sum of `revision` with the one that they follow.
+CREATE TABLE plugin_controls (
+    plugin          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    disabled        BIGINT           NOT NULL CHECK (disabled IN (0, 1)),
+    held_generation TEXT,
+    held_from       TEXT,
+    changed_at      TIMESTAMPTZ      NOT NULL,
+    changed_by      TEXT             NOT NULL,
+    revision        BIGINT           NOT NULL
+);
 
 -- store_check: the row that the readiness check writes. It belongs to the whole installation, so it has
 -- no issuer.

@@ -135,9 +135,33 @@ CREATE TABLE issued_credentials (
     PRIMARY KEY (issuer_id, credential_id)
 ) STRICT;
 
+-- deferred_transactions: credentials that were asked for and are not ready, by the hash of the transaction id that
+-- the wallet polls with. `sealed_state` is what is needed to go on (sealed), and empty once it is finished. Written
+-- when a credential request is answered with a transaction id, at each poll, and in the transaction of the issuance
+-- that ends it. May be deleted when `expires_at` has passed and nobody holds a lease.
+CREATE TABLE deferred_transactions (
+    issuer_id             TEXT    NOT NULL,
+    transaction_hash      TEXT    NOT NULL,
+    offer_id              TEXT,
+    configuration_id      TEXT    NOT NULL,
+    configuration_version INTEGER NOT NULL,
+    kind                  TEXT    NOT NULL,
+    sealed_state          BLOB    NOT NULL,
+    state                 TEXT    NOT NULL CHECK (state IN ('pending', 'finished')),
+    attempts              INTEGER NOT NULL CHECK (attempts >= 0),
+    created_at            TEXT    NOT NULL,
+    poll_after            TEXT    NOT NULL,
+    expires_at            TEXT    NOT NULL,
+    lease_holder          TEXT,
+    lease_until           TEXT,
+    PRIMARY KEY (issuer_id, transaction_hash)
+) STRICT;
+CREATE INDEX deferred_transactions_expiry ON deferred_transactions (expires_at);
+
 -- outbox: audit events, in the order of their rows, waiting to be sealed and delivered. Written in the
 -- transaction of the action that each describes. May be deleted when every audit plugin has accepted the
--- row; AUTOINCREMENT keeps a row number from being given twice.
+-- row; AUTOINCREMENT keeps a row number from being given twice. `sequence`, given to committed rows only, is the
+-- position that all hosts and audit plugins agree on.
 CREATE TABLE outbox (
     number        INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     event_id      TEXT    NOT NULL,
@@ -150,9 +174,46 @@ CREATE TABLE outbox (
     reason        TEXT,
     request_id    TEXT,
     plugin_digest TEXT,
-    detail        TEXT    NOT NULL
+    detail        TEXT    NOT NULL,
+    sequence      INTEGER
 ) STRICT;
 CREATE INDEX outbox_issuer ON outbox (issuer_id, number);
+CREATE INDEX outbox_event ON outbox (event_id);
+-- Partial: an event that is written enters the small one only.
+CREATE INDEX outbox_unsequenced ON outbox (number) WHERE sequence IS NULL;
+CREATE UNIQUE INDEX outbox_sequence ON outbox (sequence) WHERE sequence IS NOT NULL;
+
+-- audit_order: the last position that an event was given. Its one row is the lock under which positions are given,
+-- so that they have no gap and none is given twice. It belongs to the whole installation, so it has no issuer.
+CREATE TABLE audit_order (
+    slot INTEGER NOT NULL PRIMARY KEY CHECK (slot = 1),
+    last INTEGER NOT NULL
+) STRICT;
+INSERT INTO audit_order (slot, last) VALUES (1, 0);
+
+-- audit_deliveries: how far each audit plugin has accepted the events, and which host delivers to it. It belongs to
+-- the whole installation, so it has no issuer. Written at each lease and after each accepted batch. May be deleted by
+-- an operator when the plugin is gone for good; until then it keeps undelivered events from being deleted.
+CREATE TABLE audit_deliveries (
+    plugin             TEXT    NOT NULL PRIMARY KEY,
+    delivered_sequence INTEGER NOT NULL,
+    lease_holder       TEXT,
+    lease_until        TEXT,
+    updated_at         TEXT    NOT NULL
+) STRICT;
+
+-- plugin_controls: what operators decided about plugins beyond their files: switched off, or held at a former
+-- generation. It belongs to the whole installation, so it has no issuer. Written by `chancery plugin` and the admin
+-- API. Never deleted: hosts compare the sum of `revision` with the one that they follow.
+CREATE TABLE plugin_controls (
+    plugin          TEXT    NOT NULL PRIMARY KEY,
+    disabled        INTEGER NOT NULL CHECK (disabled IN (0, 1)),
+    held_generation TEXT,
+    held_from       TEXT,
+    changed_at      TEXT    NOT NULL,
+    changed_by      TEXT    NOT NULL,
+    revision        INTEGER NOT NULL
+) STRICT;
 
 -- store_check: the row that the readiness check writes. It belongs to the whole installation, so it has
 -- no issuer.

@@ -125,7 +125,10 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::CheckConfig => check_config::run(path),
         Command::Migrate => migrate::run(load(path, Quiet::Yes)?).await,
         Command::Config(command) => config::run(load(path, Quiet::Yes)?, command).await,
-        Command::Plugin(command) => plugin::run(load(path, Quiet::Yes)?, command).await,
+        Command::Plugin(command) => match plugin::run_alone(&command).await {
+            Some(done) => done,
+            None => plugin::run(load(path, Quiet::Yes)?, command).await,
+        },
         Command::Offer(command) => offer::run(load(path, Quiet::Yes)?, command).await,
         Command::Client(command) => client::run(load(path, Quiet::Yes)?, command).await,
         Command::Credential(command) => credential::run(load(path, Quiet::Yes)?, command).await,

@@ -11,6 +11,7 @@ use crate::app::{App, Migrate, Plugins};
 use crate::config::Config;
 use crate::http::{self, Drained};
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuers};
+use crate::plugins::controls;
 
 /// How often the store is asked whether another process changed issuers or configurations.
 const REFRESH: Duration = Duration::from_millis(500);
@@ -27,6 +28,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let hangups = signal(SignalKind::hangup()).map_err(cannot_watch)?;
     let background = [
         tokio::spawn(follow_changes(Arc::clone(&app.issuers), stop.clone())),
+        tokio::spawn(follow_controls(Arc::clone(&app.store), app.sandbox.clone(), stop.clone())),
         tokio::spawn(rescan_on_hangup(app.sandbox.clone(), hangups)),
         tokio::spawn(housekeep(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone())),
     ];
@@ -117,6 +119,18 @@ async fn follow_changes(issuers: Arc<Issuers>, stop: CancellationToken) {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store's changes cannot be taken over");
             }
             Err(_) => {}
+        }
+    }
+}
+
+/// What is decided about plugins elsewhere: by another host, or on the command line.
+async fn follow_controls(store: Arc<dyn chancery_store::Store>, sandbox: Option<Sandbox>, stop: CancellationToken) {
+    let Some(sandbox) = sandbox else { return };
+    let mut follower = controls::Follower::default();
+    while !wait(&stop, REFRESH).await {
+        // A store that does not answer is reported by those who need it more.
+        if let Err(error) = follower.follow(store.as_ref(), &sandbox).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "decisions about plugins cannot be taken over");
         }
     }
 }

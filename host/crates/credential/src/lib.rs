@@ -9,6 +9,7 @@
 //! | [`vcdm`] | the rules of the VC Data Model 2.0 and 1.1 |
 //! | [`data_integrity`] | Data Integrity proofs: credential in, bytes to sign out; and reading one back |
 //! | [`sd_jwt`] | SD-JWT VC: claims in, bytes to sign out; and reading one back |
+//! | [`verify`] | judging a credential that another issuer signed |
 
 pub mod claim_path;
 pub mod data_integrity;
@@ -17,6 +18,7 @@ pub mod jsonld;
 pub mod sd_jwt;
 pub mod template;
 pub mod vcdm;
+pub mod verify;
 
 pub use claim_path::{ClaimPath, ClaimPathError, Segment};
 pub use json::{JsonError, JsonLimits, parse_strict};

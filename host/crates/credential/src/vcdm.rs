@@ -1,6 +1,6 @@
 //! The W3C Verifiable Credentials Data Model, 2.0 and 1.1: what must hold of a credential before it is secured.
 
-use chrono::DateTime;
+use chrono::{DateTime, FixedOffset};
 use serde_json::{Map, Value};
 
 use crate::jsonld::{CREDENTIALS_V1, CREDENTIALS_V2};
@@ -131,12 +131,12 @@ fn check_validity(credential: &Map<String, Value>, model: DataModel) -> Result<(
 }
 
 /// `dateTimeStamp` of XML Schema: the zone must be there.
-fn check_time(value: &Value, path: &str) -> Result<i64, VcdmError> {
+pub(crate) fn check_time(value: &Value, path: &str) -> Result<DateTime<FixedOffset>, VcdmError> {
     let text = value.as_str().unwrap_or_default();
     // The parser would also take a blank and small letters.
     let is_plain = text.as_bytes().get(10) == Some(&b'T') && !text.contains(['t', 'z']);
     match DateTime::parse_from_rfc3339(text) {
-        Ok(time) if is_plain => Ok(time.timestamp_millis()),
+        Ok(time) if is_plain => Ok(time),
         _ => Err(error(path, "must be a time with a zone, as in 2026-01-31T09:30:00Z")),
     }
 }

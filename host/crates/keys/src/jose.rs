@@ -168,13 +168,28 @@ impl fmt::Display for Part {
 /// caller's (`typ`, `kid`, `x5c`).
 pub async fn sign_compact(
     signer: &dyn Signer,
-    mut header: Map<String, Value>,
+    header: Map<String, Value>,
     payload: &Map<String, Value>,
 ) -> Result<String, JoseError> {
-    header.insert("alg".to_owned(), Value::String(signer.algorithm().as_str().to_owned()));
-    let mut token = signing_input(&header, payload);
+    let mut token = signing_input(&with_algorithm(header, signer), payload);
     let signature = signer.sign(token.as_bytes()).await?;
     token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+/// Signs bytes that travel beside the JWS (RFC 7515, appendix F): `header..signature`. The signature covers the
+/// payload in base64url, as it would if it stood between the dots. `alg` is set from the signer.
+pub async fn sign_detached(
+    signer: &dyn Signer,
+    header: Map<String, Value>,
+    payload: &[u8],
+) -> Result<String, JoseError> {
+    let header = with_algorithm(header, signer);
+    let mut token = URL_SAFE_NO_PAD.encode(to_json(&header));
+    let signing_input = format!("{token}.{}", URL_SAFE_NO_PAD.encode(payload));
+    let signature = signer.sign(signing_input.as_bytes()).await?;
+    token.push_str("..");
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
 }
@@ -186,6 +201,11 @@ pub fn signing_input(header: &Map<String, Value>, payload: &Map<String, Value>) 
     input.push('.');
     URL_SAFE_NO_PAD.encode_string(to_json(payload), &mut input);
     input
+}
+
+fn with_algorithm(mut header: Map<String, Value>, signer: &dyn Signer) -> Map<String, Value> {
+    header.insert("alg".to_owned(), Value::String(signer.algorithm().as_str().to_owned()));
+    header
 }
 
 /// Writes a map of JSON values; such a map has text keys only, so this has no way to fail.

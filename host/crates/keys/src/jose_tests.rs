@@ -162,3 +162,25 @@ fn the_header_is_kept_as_received() {
     assert_eq!(PublicKey::from_jwk(jwk), Err(KeyError::PrivateMember("d")));
     assert!(!format!("{jws:?}").contains("secret"));
 }
+
+#[tokio::test]
+async fn a_detached_jws_verifies_once_its_payload_is_put_back() {
+    for algorithm in Algorithm::ALL {
+        let key = fresh(algorithm);
+        let header = object(json!({"kid": "k", "alg": "none"}));
+        let text = sign_detached(&key, header, br#"{"n":1}"#).await.unwrap();
+        let (header, signature) = text.split_once("..").unwrap();
+        assert!(!header.contains('.') && !signature.contains('.'));
+        let whole = |payload: &str| CompactJws::parse(&format!("{header}.{}.{signature}", b64(payload)), MAX).unwrap();
+        let jws = whole(r#"{"n":1}"#);
+        jws.verify(key.public_key()).unwrap();
+        assert_eq!((jws.header_text("kid"), jws.header_text("alg")), (Some("k"), Some(algorithm.as_str())));
+        assert!(matches!(whole(r#"{"n":2}"#).verify(key.public_key()), Err(JoseError::BadSignature)));
+    }
+    // Any bytes may be signed, none too.
+    let key = fresh(Algorithm::EdDsa);
+    let text = sign_detached(&key, Map::new(), b"").await.unwrap();
+    let (header, signature) = text.split_once("..").unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    key.public_key().verify(format!("{header}.").as_bytes(), &signature).unwrap();
+}

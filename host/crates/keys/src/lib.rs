@@ -13,23 +13,27 @@
 //! | [`did`] | did:key, did:jwk and did:web: making and resolving |
 //! | [`publish`] | the DID document and the JWKS that a verifier reads |
 //! | [`seal`] | encryption at rest, bound to the row it belongs to |
-//! | [`mac`] | keys for MACs and blind indexes, derived for one issuer and purpose |
+//! | [`mac`] | keys for MACs and blind indexes, derived for one issuer and purpose, or imported |
+//! | [`trusted`] | other issuers and their keys, as the operator lists them |
 
 pub mod algorithm;
 pub mod did;
 pub mod entropy;
 pub mod jose;
 pub mod mac;
+mod pem;
 pub mod public_key;
 pub mod publish;
 pub mod seal;
 pub mod signer;
 mod strict_json;
+pub mod trusted;
 
 pub use algorithm::Algorithm;
 pub use entropy::{Entropy, EntropyError, SeededEntropy, SystemEntropy};
 pub use jose::{CompactJws, JoseError};
-pub use mac::MacKey;
+pub use mac::{MacKey, MacKeyError};
 pub use public_key::{KeyError, PublicKey};
 pub use seal::{KekId, KeyEncryptionKey, Keyring, SealContext, SealError};
 pub use signer::{SignError, Signer, SoftwareKey, SoftwareKeyError};
+pub use trusted::{TrustError, TrustListError, TrustedIssuer, TrustedIssuers, TrustedKey};

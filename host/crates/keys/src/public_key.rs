@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
 use serde_json::{Map, Value};
 
-use crate::Algorithm;
+use crate::{Algorithm, pem};
 
 const COORDINATE_LEN: usize = 32;
 const UNCOMPRESSED_LEN: usize = 1 + 2 * COORDINATE_LEN;
@@ -18,6 +18,10 @@ const MULTICODEC_ED25519: [u8; 2] = [0xed, 0x01];
 const MULTICODEC_P256: [u8; 2] = [0x80, 0x24];
 /// Longest Multikey text that is looked at; base58 decoding is quadratic in its input.
 pub(crate) const MAX_MULTIKEY_LEN: usize = 128;
+/// What stands before the key in a SubjectPublicKeyInfo: DER has one spelling, so nothing needs to be parsed.
+const SPKI_ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+const SPKI_P256: &[u8] =
+    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
 /// Members that only a private or a symmetric key has (RFC 7518 §6).
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
@@ -52,6 +56,8 @@ pub enum KeyError {
     WrongUse(&'static str),
     #[error("the key is not a Multikey of a supported type (z6Mk… for Ed25519, zDn… for P-256)")]
     BadMultikey,
+    #[error("not one PEM block with the label PUBLIC KEY that holds an Ed25519 or an uncompressed P-256 key")]
+    BadPem,
     #[error("the signature does not match")]
     BadSignature,
 }
@@ -128,6 +134,17 @@ impl PublicKey {
             Self::from_sec1(point)
         } else {
             Err(KeyError::BadMultikey)
+        }
+    }
+
+    /// Reads a PEM SubjectPublicKeyInfo (`-----BEGIN PUBLIC KEY-----`), as OpenSSL writes it.
+    pub fn from_pem(text: &str) -> Result<Self, KeyError> {
+        let der = pem::decode(text, "PUBLIC KEY").ok_or(KeyError::BadPem)?;
+        if let Some(key) = der.strip_prefix(SPKI_ED25519) {
+            Self::from_ed25519(key.try_into().map_err(|_| KeyError::BadPem)?)
+        } else {
+            let point = der.strip_prefix(SPKI_P256).filter(|point| point.len() == UNCOMPRESSED_LEN);
+            Self::from_sec1(point.ok_or(KeyError::BadPem)?)
         }
     }
 

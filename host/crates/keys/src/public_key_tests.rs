@@ -183,3 +183,32 @@ fn debug_shows_the_public_form() {
     let key = key(rfc8037()).unwrap();
     assert_eq!(format!("{key:?}"), format!("PublicKey({})", key.to_multikey()));
 }
+
+#[test]
+fn pem_public_keys_are_read_strictly() {
+    use base64::engine::general_purpose::STANDARD;
+    let pem = |der: &[u8]| format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
+    let ed25519 = key(rfc8037()).unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(rfc8037()["x"].as_str().unwrap()).unwrap();
+    let der = [SPKI_ED25519, &bytes].concat();
+    assert_eq!(PublicKey::from_pem(&pem(&der)).unwrap(), ed25519);
+    let p256 = key(rfc7515()).unwrap();
+    let Material::P256(point) = &p256.0 else { panic!("P-256") };
+    let p256_der = [SPKI_P256, &point[..]].concat();
+    assert_eq!(PublicKey::from_pem(&pem(&p256_der)).unwrap(), p256);
+
+    let mut off_curve = p256_der.clone();
+    *off_curve.last_mut().unwrap() ^= 1;
+    for (der, error) in [
+        (&der[..43], KeyError::BadPem),
+        (&[&der[..], &[0]].concat(), KeyError::BadPem),
+        (&p256_der[..90], KeyError::BadPem),
+        (&[SPKI_P256, &[2], &point[1..33]].concat(), KeyError::BadPem),
+        (&[SPKI_ED25519, &SMALL_ORDER[1]].concat(), KeyError::SmallOrder),
+        (&off_curve, KeyError::NotOnCurve),
+        (b"", KeyError::BadPem),
+    ] {
+        assert_eq!(PublicKey::from_pem(&pem(der)).unwrap_err(), error);
+    }
+    assert_eq!(PublicKey::from_pem(&pem(&der).replace("PUBLIC", "PRIVATE")).unwrap_err(), KeyError::BadPem);
+}

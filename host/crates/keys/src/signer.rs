@@ -5,7 +5,7 @@ use std::fmt;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, PublicKey, SystemEntropy};
+use crate::{Algorithm, PublicKey, SystemEntropy, pem};
 
 /// A private key somewhere: in memory, in an HSM, at a key service. Asynchronous because the latter
 /// two answer over a wire; the software backend never waits.
@@ -38,6 +38,8 @@ pub struct SignError {
 pub enum SoftwareKeyError {
     #[error("not a PKCS#8 private key of the named algorithm")]
     NotPkcs8,
+    #[error("not one PEM block with the label PRIVATE KEY, of at most {} bytes", pem::MAX_PEM_LEN)]
+    NotPem,
     #[error("the system's random number generator failed")]
     Entropy,
 }
@@ -95,6 +97,12 @@ impl SoftwareKey {
         Ok(Self { key_id: public_key.thumbprint(), public_key, pair })
     }
 
+    /// Loads a PKCS#8 private key from PEM (`-----BEGIN PRIVATE KEY-----`), as OpenSSL writes it.
+    pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, SoftwareKeyError> {
+        let pkcs8 = pem::decode(text, "PRIVATE KEY").ok_or(SoftwareKeyError::NotPem)?;
+        Self::from_pkcs8(algorithm, &pkcs8)
+    }
+
     #[must_use]
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = key_id.into();
@@ -138,6 +146,27 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
+
+    /// Made for these tests by `openssl genpkey`; they protect nothing.
+    const ED25519_PEM: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MC4CAQAwBQYDK2VwBCIEIOQfkwlt7AzqH2pVKOV+aUYmitTn07weu9vBNSEu0X6K\n\
+-----END PRIVATE KEY-----\n";
+    const ED25519_PUBLIC_PEM: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MCowBQYDK2VwAyEA1xOlYryMmufSBko2sCx1+bKIQeeVYOLL203p3hz3as8=\n\
+-----END PUBLIC KEY-----\n";
+    const P256_PEM: &str = "\
+-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzAG0f8FqG7bDjVKP\n\
+555A6GIZ3wGFUqb1PwnwffEGhtuhRANCAASNJqxCq7cuUiE5AxyWgFShnY+nG+eM\n\
+ENpAU4/bZ4B3ncMpztarI2LO5VFoILRijoOAGKBID3fK0wtVOQdqGoIn\n\
+-----END PRIVATE KEY-----\n";
+    const P256_PUBLIC_PEM: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEjSasQqu3LlIhOQMcloBUoZ2Ppxvn\n\
+jBDaQFOP22eAd53DKc7WqyNizuVRaCC0Yo6DgBigSA93ytMLVTkHahqCJw==\n\
+-----END PUBLIC KEY-----\n";
 
     fn fresh(algorithm: Algorithm) -> SoftwareKey {
         let pkcs8 = SoftwareKey::generate_pkcs8(algorithm, &SystemEntropy::new()).unwrap();
@@ -192,6 +221,24 @@ mod tests {
         ] {
             assert_eq!(SoftwareKey::from_pkcs8(algorithm, bytes).unwrap_err(), SoftwareKeyError::NotPkcs8);
         }
+    }
+
+    #[tokio::test]
+    async fn keys_that_openssl_wrote_are_imported_from_pem() {
+        for (algorithm, private, public) in
+            [(Algorithm::EdDsa, ED25519_PEM, ED25519_PUBLIC_PEM), (Algorithm::Es256, P256_PEM, P256_PUBLIC_PEM)]
+        {
+            let key = SoftwareKey::from_pem(algorithm, private).unwrap();
+            let public = PublicKey::from_pem(public).unwrap();
+            assert_eq!(key.public_key(), &public);
+            public.verify(b"m", &key.sign(b"m").await.unwrap()).unwrap();
+        }
+        let refuse = |algorithm, text: &str| SoftwareKey::from_pem(algorithm, text).unwrap_err();
+        assert_eq!(refuse(Algorithm::Es256, ED25519_PEM), SoftwareKeyError::NotPkcs8);
+        assert_eq!(refuse(Algorithm::EdDsa, ED25519_PUBLIC_PEM), SoftwareKeyError::NotPem);
+        assert_eq!(refuse(Algorithm::EdDsa, ""), SoftwareKeyError::NotPem);
+        let sec1 = P256_PEM.replace("PRIVATE KEY", "EC PRIVATE KEY");
+        assert_eq!(refuse(Algorithm::Es256, &sec1), SoftwareKeyError::NotPem);
     }
 
     #[test]

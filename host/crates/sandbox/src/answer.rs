@@ -1,6 +1,7 @@
 //! What a plugin returned, checked before anybody relies on it.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -25,6 +26,52 @@ pub struct Fetched {
     pub plugin_sha256: String,
 }
 
+/// Where an issuance by another issuer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issuance {
+    /// Done.
+    Issued(IssuedCredential),
+    /// Not yet: ask again with the ticket.
+    Pending(Ticket),
+}
+
+/// A credential that another issuer signed. Nothing in it is verified yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IssuedCredential {
+    /// OpenID4VCI format identifier, as the plugin stated it.
+    pub format: String,
+    /// As it goes to the wallet.
+    pub body: Vec<u8>,
+    /// The other issuer's name for it.
+    pub external_id: Option<String>,
+    /// What the plugin says of it.
+    pub metadata: Map<String, Value>,
+    /// Digest of the component that answered, in hex.
+    pub plugin_sha256: String,
+}
+
+/// A promise of a credential.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Whatever the plugin needs to go on.
+    pub token: Vec<u8>,
+    /// When to ask again.
+    pub retry_after: Duration,
+    /// Digest of the component that answered, in hex.
+    pub plugin_sha256: String,
+}
+
+/// What became of a batch of audit events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Ids of events that are kept safely now.
+    pub delivered: Vec<String>,
+    /// Ids of events that repeating would not help, each with the reason.
+    pub rejected: Vec<(String, String)>,
+    /// Digest of the component that answered, in hex.
+    pub plugin_sha256: String,
+}
+
 /// A value with a media type.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attachment {
@@ -45,6 +92,24 @@ impl fmt::Debug for Fetched {
             .field("valid_until", &self.valid_until)
             .field("plugin_sha256", &self.plugin_sha256)
             .finish()
+    }
+}
+
+/// Without what is personal.
+impl fmt::Debug for IssuedCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedCredential")
+            .field("format", &self.format)
+            .field("bytes", &self.body.len())
+            .field("plugin_sha256", &self.plugin_sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the token, which may be a secret of the other issuer.
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("retry_after", &self.retry_after).finish_non_exhaustive()
     }
 }
 

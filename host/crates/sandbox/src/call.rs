@@ -2,15 +2,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::{Store, Trap};
+use serde_json::Value;
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::bindings::{DataProviderHost, DataProviderHostPre};
+use crate::bindings::{audit, data_provider, lifecycle, vc_issuance};
 use crate::error::LimitKind;
-use crate::guest::{CallContext, CpuMeter, Guest, MAX_HANDLES, World};
-use crate::limits::{Limits, show_duration, show_size};
+use crate::guest::{CallContext, Guest, MAX_HANDLES, World};
+use crate::limits::Limits;
+use crate::quantity::{show_duration, show_size};
 use crate::text::escaped;
 
 /// What crosses the border besides the counted part of an answer: names, list headers, messages.
@@ -22,17 +26,33 @@ const PREPARE_WALL_FACTOR: u32 = 6;
 /// What one call may use.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    memory: u64,
-    cpu: Duration,
-    wall: Duration,
+    pub(crate) memory: u64,
+    pub(crate) cpu: Duration,
+    pub(crate) wall: Duration,
     /// Bytes that the guest may hand to the host at once.
-    returned: u64,
-    blobs: u64,
+    pub(crate) returned: u64,
+    pub(crate) blobs: u64,
+    pub(crate) http_requests: u32,
+    pub(crate) sql_runs: u32,
+    pub(crate) kv_operations: u32,
+    pub(crate) log_lines: u32,
+    pub(crate) log_bytes: u64,
 }
 
 impl Budget {
     pub(crate) fn of_call(limits: &Limits) -> Self {
-        Self { memory: limits.memory, cpu: limits.cpu, wall: limits.wall, returned: limits.output, blobs: limits.blobs }
+        Self {
+            memory: limits.memory,
+            cpu: limits.cpu,
+            wall: limits.wall,
+            returned: limits.output,
+            blobs: limits.blobs,
+            http_requests: limits.http_requests,
+            sql_runs: limits.sql_runs,
+            kv_operations: limits.kv_operations,
+            log_lines: limits.log_lines,
+            log_bytes: limits.log_bytes,
+        }
     }
 
     pub(crate) fn of_prepare(limits: &Limits) -> Self {
@@ -41,15 +61,53 @@ impl Budget {
             cpu: limits.prepare_cpu,
             wall: limits.wall + limits.prepare_cpu * PREPARE_WALL_FACTOR,
             returned: limits.prepared,
-            blobs: limits.blobs,
+            ..Self::of_call(limits)
         }
     }
 
-    /// The context of a call that starts now.
-    pub(crate) fn context(&self, request_id: &str, traceparent: Option<String>) -> CallContext {
-        CallContext { request_id: request_id.to_owned(), traceparent, deadline: Instant::now() + self.wall }
+    /// The context of a call that starts now, without anything that a request would tell.
+    pub(crate) fn context(&self) -> CallContext {
+        CallContext {
+            request_id: String::new(),
+            issuer_id: String::new(),
+            configuration_id: String::new(),
+            subject_id: String::new(),
+            subject_claims: Arc::new(Value::Null),
+            traceparent: None,
+            deadline: Instant::now() + self.wall,
+        }
     }
 }
+
+/// What a component exports, linked: one for each interface of `chancery:plugin`.
+pub(crate) trait Exports: Sync {
+    type Bindings: Send;
+
+    fn component(&self) -> &InstancePre<Guest>;
+
+    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<Self::Bindings>> + Send;
+}
+
+macro_rules! exports {
+    ($pre:ty, $bindings:ty) => {
+        impl Exports for $pre {
+            type Bindings = $bindings;
+
+            fn component(&self) -> &InstancePre<Guest> {
+                self.instance_pre()
+            }
+
+            async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<$bindings> {
+                self.instantiate_async(store).await
+            }
+        }
+    };
+}
+
+exports!(lifecycle::LifecyclePre<Guest>, lifecycle::Lifecycle);
+exports!(data_provider::DataProviderPre<Guest>, data_provider::DataProvider);
+exports!(vc_issuance::VcIssuancePre<Guest>, vc_issuance::VcIssuance);
+exports!(audit::AuditPre<Guest>, audit::Audit);
 
 /// Why a call ended without the guest returning anything.
 #[derive(Debug)]
@@ -63,16 +121,16 @@ pub(crate) type Answer<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>>
 
 /// Runs `entry` in a fresh sandbox, which is dropped afterwards, whatever happened. The second part
 /// of the result is what the host kept for it: resources that the guest returned live there.
-pub(crate) async fn run<R>(
-    component: &DataProviderHostPre<Guest>,
+pub(crate) async fn run<E: Exports, R>(
+    exports: &E,
     world: World,
     context: CallContext,
     budget: &Budget,
-    entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a DataProviderHost) -> Answer<'a, R>,
+    entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, R>,
 ) -> Result<(R, Guest), Fault> {
-    let mut store = new_store(component, world, context, budget);
+    let mut store = new_store(exports.component().engine(), world, context, budget);
     let answer = async {
-        let plugin = component.instantiate_async(&mut store).await?;
+        let plugin = exports.instantiate(&mut store).await?;
         entry(&mut store, &plugin).await
     };
     // A guest that waits in a host call uses no CPU; this is what ends it.
@@ -86,15 +144,9 @@ pub(crate) async fn run<R>(
     }
 }
 
-fn new_store(
-    component: &DataProviderHostPre<Guest>,
-    world: World,
-    context: CallContext,
-    budget: &Budget,
-) -> Store<Guest> {
-    let ticks = CpuMeter::ticks_for(budget.cpu);
-    let guest = Guest::new(world, context, budget.memory, ticks, budget.blobs);
-    let mut store = Store::new(component.engine(), guest);
+fn new_store(engine: &Engine, world: World, context: CallContext, budget: &Budget) -> Store<Guest> {
+    let guest = Guest::new(world, context, budget);
+    let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.memory);
     store.set_max_component_handles(MAX_HANDLES);
     let returned = budget.returned.saturating_add(TRANSFER_SLACK);

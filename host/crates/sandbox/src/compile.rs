@@ -14,7 +14,7 @@ use wasmtime::Engine;
 
 use crate::cache::NativeCode;
 use crate::engine::compile_config;
-use crate::limits::show_size;
+use crate::quantity::show_size;
 use crate::text::escaped;
 
 /// A component may be this large.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use wasmtime::Engine;
 use wasmtime::component::types::Component;
 
+use crate::grant::Grant;
 use crate::status::Kind;
 
 /// The contract version that this server offers; patch versions are compatible both ways.
@@ -20,9 +21,44 @@ const WASI: [&str; 6] = ["cli", "clocks", "random", "io", "filesystem", "sockets
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Capability {
     Files,
+    Http,
+    Journal,
+    Kv,
+    Reveal,
+    Secrets,
+    Sign,
+    Sql,
 }
 
 impl Capability {
+    /// The interface of `chancery:host` that stands for it.
+    fn of_interface(name: &str) -> Option<Self> {
+        Some(match name {
+            "files" => Self::Files,
+            "journal" => Self::Journal,
+            "kv" => Self::Kv,
+            "reveal" => Self::Reveal,
+            "secrets" => Self::Secrets,
+            "sign" => Self::Sign,
+            "sql" => Self::Sql,
+            _ => return None,
+        })
+    }
+
+    /// Whether a grant file gives it.
+    pub(crate) fn is_granted(self, grant: &Grant) -> bool {
+        match self {
+            Self::Files => !grant.files.is_empty(),
+            Self::Http => grant.http.is_some(),
+            Self::Journal => grant.journal.is_some(),
+            Self::Kv => grant.kv.is_some(),
+            Self::Reveal => grant.secrets.as_ref().is_some_and(|secrets| secrets.reveal),
+            Self::Secrets => grant.secrets.is_some(),
+            Self::Sign => !grant.sign.is_empty(),
+            Self::Sql => !grant.sql.is_empty(),
+        }
+    }
+
     /// The lines that an operator adds to the grant file.
     pub(crate) fn grant_lines(self) -> &'static str {
         match self {
@@ -30,6 +66,35 @@ impl Capability {
                 "[[grants.files]]\n",
                 "host = \"data.csv\"         # in the plugin directory, or an absolute path\n",
                 "guest = \"/data/data.csv\"  # the path that the plugin opens\n",
+            ),
+            Self::Http => concat!(
+                "[grants.http]\n",
+                "allow = [\"https://registry.example.org\"]  # the origins it may send requests to\n",
+            ),
+            Self::Journal => concat!(
+                "[grants.journal]\n",
+                "dir = \"audit\"         # under the plugin directory, or an absolute path\n",
+                "name = \"audit.jsonl\"\n",
+            ),
+            Self::Kv => "[grants.kv]\n",
+            Self::Reveal => concat!(
+                "[grants.secrets]\n",
+                "names = [\"registry-token\"]\n",
+                "reveal = true                # the plugin reads their values\n",
+            ),
+            Self::Secrets => {
+                concat!("[grants.secrets]\n", "names = [\"registry-token\"]  # secrets of the server's configuration\n",)
+            }
+            Self::Sign => concat!(
+                "[grants.sign.keys.webhook]   # what the plugin calls the key\n",
+                "purpose = \"mac\"            # or jwt, detached-jws\n",
+                "secret = \"webhook-key\"     # a secret of the server's configuration\n",
+            ),
+            Self::Sql => concat!(
+                "[grants.sql.statements.by_id]  # what the plugin calls the statement\n",
+                "database = \"registry\"        # a database of the server's configuration\n",
+                "text = \"select name from people where id = $1\"\n",
+                "params = [\"@subject.id\"]     # filled by the host; \"plugin\" leaves one to the plugin\n",
             ),
         }
     }
@@ -40,6 +105,19 @@ impl Capability {
 pub(crate) struct Shape {
     pub(crate) kind: Kind,
     pub(crate) capabilities: BTreeSet<Capability>,
+}
+
+impl Shape {
+    /// The lines that the grant file lacks; `None` where nothing is missing.
+    pub(crate) fn missing_lines(&self, grant: &Grant) -> Option<String> {
+        let missing: Vec<Capability> =
+            self.capabilities.iter().copied().filter(|capability| !capability.is_granted(grant)).collect();
+        // One table grants both.
+        let told =
+            |capability: &&Capability| **capability != Capability::Secrets || !missing.contains(&Capability::Reveal);
+        let lines: Vec<&str> = missing.iter().filter(told).map(|capability| capability.grant_lines()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
 }
 
 /// Judges a component by its type, without running it. The error is for the operator.
@@ -54,9 +132,6 @@ fn judge(imports: &[&str], exports: &[&str]) -> Result<Shape, String> {
     let mut capabilities = BTreeSet::new();
     for import in imports {
         capabilities.extend(needed(import)?);
-    }
-    if kind != Kind::DataProvider {
-        return Err(format!("it is a {kind} plugin, a kind this version of Chancery does not run"));
     }
     Ok(Shape { kind, capabilities })
 }
@@ -96,10 +171,14 @@ fn needed(import: &str) -> Result<Option<Capability>, String> {
             name.check_version()?;
             match name.interface {
                 base if BASE.contains(&base) => Ok(None),
-                "files" => Ok(Some(Capability::Files)),
-                _ => Err(not_offered(import)),
+                other => Capability::of_interface(other).map(Some).ok_or_else(|| not_offered(import)),
             }
         }
+        "wasi:http" if name.version.starts_with("0.2.") => match name.interface {
+            // Types come along with `outgoing-handler`; alone they reach nothing, and are linked with it.
+            "types" | "outgoing-handler" => Ok(Some(Capability::Http)),
+            _ => Err(not_offered(import)),
+        },
         // Types only; the host has nothing to do for it.
         "chancery:plugin" if name.interface == "types" => name.check_version().map(|()| None),
         package => match package.strip_prefix("wasi:") {
@@ -162,20 +241,41 @@ mod tests {
         assert!(shape.capabilities.is_empty());
     }
 
+    fn parse(grant: &str) -> Result<Grant, String> {
+        Grant::parse(grant, std::path::Path::new("/p"), &crate::limits::Limits::ceilings())
+    }
+
     #[test]
-    fn files_need_a_grant() {
-        let shape = judge(&["chancery:host/files@0.1.0"], &PROVIDER).unwrap();
-        assert!(shape.capabilities.contains(&Capability::Files));
-        let lines = Capability::Files.grant_lines();
-        let grant = crate::grant::Grant::parse(lines, std::path::Path::new("/p"), &crate::limits::Limits::ceilings());
-        assert_eq!(grant.unwrap().files.len(), 1);
+    fn capabilities_need_a_grant_and_the_lines_shown_give_it() {
+        for (import, capability) in [
+            ("chancery:host/files@0.1.0", Capability::Files),
+            ("wasi:http/outgoing-handler@0.2.9", Capability::Http),
+            ("chancery:host/journal@0.1.0", Capability::Journal),
+            ("chancery:host/kv@0.1.0", Capability::Kv),
+            ("chancery:host/reveal@0.1.0", Capability::Reveal),
+            ("chancery:host/secrets@0.1.0", Capability::Secrets),
+            ("chancery:host/sign@0.1.0", Capability::Sign),
+            ("chancery:host/sql@0.1.0", Capability::Sql),
+        ] {
+            let shape = judge(&[import], &PROVIDER).unwrap();
+            assert_eq!(shape.capabilities, BTreeSet::from([capability]));
+            assert!(!capability.is_granted(&parse("").unwrap()), "{import}");
+            assert!(capability.is_granted(&parse(capability.grant_lines()).unwrap()), "{import}");
+        }
+    }
+
+    #[test]
+    fn naming_a_secret_is_not_reading_it() {
+        let grant = parse(Capability::Secrets.grant_lines()).unwrap();
+        assert!(Capability::Secrets.is_granted(&grant) && !Capability::Reveal.is_granted(&grant));
     }
 
     #[test]
     fn what_is_not_offered_is_named() {
         for import in [
-            "chancery:host/sql@0.1.0",
-            "wasi:http/outgoing-handler@0.2.9",
+            "chancery:host/sockets@0.1.0",
+            "wasi:http/incoming-handler@0.2.9",
+            "wasi:http/outgoing-handler@0.3.0",
             "wasi:cli/environment@0.3.0",
             "acme:thing/other",
             "chancery:host",
@@ -194,14 +294,18 @@ mod tests {
             (vec![], "not a Chancery plugin"),
             (vec!["init", "wasi:cli/run@0.2.0"], "not a Chancery plugin"),
             (vec!["chancery:plugin/data-provider@0.1.0"], "lifecycle"),
-            (vec![lifecycle, "chancery:plugin/audit@0.1.0"], "audit plugin"),
-            (vec![lifecycle, "chancery:plugin/vc-issuance@0.1.0"], "vc-issuance plugin"),
             (vec!["chancery:plugin/data-provider@1.0.0"], "offers version 0.1"),
             (vec![lifecycle, PROVIDER[1], "chancery:plugin/audit@0.1.0"], "more than one kind"),
         ] {
             let error = judge(&[], &exports).unwrap_err();
             assert!(error.contains(part), "{exports:?}: {error}");
         }
-        assert!(judge(&[], &[PROVIDER[0], PROVIDER[1], "init"]).is_ok());
+        for (export, kind) in [
+            ("chancery:plugin/data-provider@0.1.0", Kind::DataProvider),
+            ("chancery:plugin/vc-issuance@0.1.0", Kind::VcIssuance),
+            ("chancery:plugin/audit@0.1.0", Kind::Audit),
+        ] {
+            assert_eq!(judge(&[], &[lifecycle, export, "init"]).unwrap().kind, kind);
+        }
     }
 }

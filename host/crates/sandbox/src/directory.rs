@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::archive::Files;
 use crate::cache::flags;
+use crate::compile::MAX_WASM_BYTES;
 use crate::grant::Grant;
-use crate::limits::{Limits, show_size};
+use crate::limits::Limits;
+use crate::quantity::show_size;
 
-/// A grant file may be this large.
+/// A grant file may be this large, and a signature.
 pub(crate) const MAX_GRANT_BYTES: u64 = 256 << 10;
+pub(crate) const MAX_SIGNATURE_BYTES: u64 = 16 << 10;
 
 /// Tells whether anything that a generation is made of may have changed since the last look. Equal
 /// fingerprints are no proof of equal content; what decides is the digest, once it is read.
@@ -21,6 +25,7 @@ pub(crate) const MAX_GRANT_BYTES: u64 = 256 << 10;
 pub(crate) struct Fingerprint {
     component: Stamp,
     grant: Option<Stamp>,
+    signature: Option<Stamp>,
     /// In the order of the grant file; `None` where a granted file is missing.
     files: Vec<Option<Stamp>>,
 }
@@ -48,8 +53,12 @@ pub(crate) fn look(dir: &Path, ceilings: &Limits) -> io::Result<BTreeMap<String,
         // Gone between listing and looking: the next look will not see it either.
         if let Some(component) = stamp(&component_path(dir, name)) {
             let grant = grant_path(dir, name);
-            let fingerprint =
-                Fingerprint { component, grant: stamp(&grant), files: granted_stamps(&grant, dir, ceilings) };
+            let fingerprint = Fingerprint {
+                component,
+                files: granted_stamps(&grant, dir, ceilings),
+                grant: stamp(&grant),
+                signature: stamp(&signature_path(dir, name)),
+            };
             found.insert(name.to_owned(), fingerprint);
         }
     }
@@ -64,6 +73,21 @@ pub(crate) fn component_path(dir: &Path, name: &str) -> PathBuf {
 /// Where the grant file of a plugin is.
 pub(crate) fn grant_path(dir: &Path, name: &str) -> PathBuf {
     dir.join(format!("{name}.toml"))
+}
+
+/// Where the signature of a component is.
+pub(crate) fn signature_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.wasm.sig"))
+}
+
+/// Refuses a symbolic link that leads out of the plugin directory. Links inside are how some
+/// deployment tools swap whole directories.
+pub(crate) fn check_inside(dir: &Path, path: &Path) -> Result<(), String> {
+    let real = |path: &Path| fs::canonicalize(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    if real(path)?.starts_with(real(dir)?) {
+        return Ok(());
+    }
+    Err(format!("{} is a link that leads out of the plugin directory", path.display()))
 }
 
 /// The content of a regular file of at most `limit` bytes. The error is for the operator and names
@@ -89,14 +113,20 @@ pub(crate) fn read_regular(path: &Path, limit: u64, limit_name: &str) -> Result<
     Ok(bytes)
 }
 
-/// The grant file's text; empty where there is none.
-pub(crate) fn read_grant(dir: &Path, name: &str) -> Result<String, String> {
-    let path = grant_path(dir, name);
-    if stamp(&path).is_none() {
-        return Ok(String::new());
-    }
-    let bytes = read_regular(&path, MAX_GRANT_BYTES, "grant file")?;
-    String::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8 text", path.display()))
+/// All files of a plugin. `links_out` tells whether symbolic links may lead out of the directory.
+pub(crate) fn read_plugin(dir: &Path, name: &str, links_out: bool) -> Result<Files, String> {
+    let read = |path: &Path, limit, limit_name| {
+        if !links_out {
+            check_inside(dir, path)?;
+        }
+        read_regular(path, limit, limit_name)
+    };
+    let wasm = read(&component_path(dir, name), MAX_WASM_BYTES, "the most a component may have")?;
+    let (grant, signature) = (grant_path(dir, name), signature_path(dir, name));
+    let text = if grant.exists() { read(&grant, MAX_GRANT_BYTES, "grant file")? } else { Vec::new() };
+    let text = String::from_utf8(text).map_err(|_| format!("{} is not UTF-8 text", grant.display()))?;
+    let signature = signature.exists().then(|| read(&signature, MAX_SIGNATURE_BYTES, "signature")).transpose()?;
+    Ok(Files { wasm, grant: text, signature })
 }
 
 fn granted_stamps(grant: &Path, dir: &Path, ceilings: &Limits) -> Vec<Option<Stamp>> {
@@ -104,7 +134,10 @@ fn granted_stamps(grant: &Path, dir: &Path, ceilings: &Limits) -> Vec<Option<Sta
     let text = read_regular(grant, MAX_GRANT_BYTES, "grant file").unwrap_or_default();
     let text = String::from_utf8(text).unwrap_or_default();
     let grant = Grant::parse(&text, dir, ceilings);
-    grant.map_or_else(|_| Vec::new(), |grant| grant.files.iter().map(|file| stamp(&file.host)).collect())
+    let stamps = |grant: Grant| {
+        grant.files.iter().map(|file| &file.host).chain(grant.attached()).map(|path| stamp(path)).collect()
+    };
+    grant.map_or_else(|_| Vec::new(), stamps)
 }
 
 fn stamp(path: &Path) -> Option<Stamp> {

@@ -40,6 +40,20 @@ pub enum CallError {
         /// Why, for the operator.
         reason: String,
     },
+    /// It is a plugin of another kind.
+    WrongKind {
+        /// The plugin.
+        plugin: String,
+        /// The kind that was wanted.
+        wanted: &'static str,
+    },
+    /// It failed too often, and is not asked for a while.
+    Paused {
+        /// The plugin.
+        plugin: String,
+        /// When it is asked again.
+        retry_after: Duration,
+    },
     /// The source does not know the subject.
     NotFound(Message),
     /// The source refuses the subject.
@@ -121,6 +135,8 @@ impl CallError {
         match self {
             Self::Unknown { plugin }
             | Self::NotActive { plugin, .. }
+            | Self::WrongKind { plugin, .. }
+            | Self::Paused { plugin, .. }
             | Self::Limit { plugin, .. }
             | Self::Trapped { plugin, .. }
             | Self::InvalidOutput { plugin, .. }
@@ -140,7 +156,10 @@ impl CallError {
             Self::NotFound(m) | Self::Denied(m) | Self::InvalidRequest(m) => &m.public,
             Self::Unavailable { message, .. } => &message.public,
             Self::Busy { .. } => "The data source is busy. Try again shortly.",
-            Self::Unknown { .. } | Self::NotActive { .. } => "The data source is not in service.",
+            Self::Paused { .. } => "The data source does not answer. Try again later.",
+            Self::Unknown { .. } | Self::NotActive { .. } | Self::WrongKind { .. } => {
+                "The data source is not in service."
+            }
             // What a plugin says about its own set-up or defects is of no use to a holder.
             Self::Misconfigured(_)
             | Self::Internal(_)
@@ -155,6 +174,10 @@ impl CallError {
         match self {
             Self::Unknown { .. } => "there is no such plugin".to_owned(),
             Self::NotActive { stage, reason, .. } => format!("the plugin is {stage}: {reason}"),
+            Self::WrongKind { wanted, .. } => format!("it is no {wanted} plugin"),
+            Self::Paused { retry_after, .. } => {
+                format!("failed too often, the next call goes through in {} ms", retry_after.as_millis())
+            }
             Self::NotFound(m) => m.labelled("not found"),
             Self::Denied(m) => m.labelled("denied"),
             Self::InvalidRequest(m) => m.labelled("invalid request"),

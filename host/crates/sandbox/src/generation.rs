@@ -1,28 +1,30 @@
 //! One immutable triple of component, grant file and granted files, ready to answer calls.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use wasmtime::Store;
+use wasmtime::component::{Component, InstancePre};
 
-use crate::answer::{Attachment, Fetched, parse_object};
-use crate::bindings::DataProviderHostPre;
-use crate::bindings::exports::data_provider::Data;
-use crate::bindings::types::{self, Attachment as GuestAttachment, Problem, Request, Subject};
-use crate::call::{self, Budget, Fault};
+use crate::bindings::audit::AuditPre;
+use crate::bindings::data_provider::DataProviderPre;
+use crate::bindings::lifecycle::LifecyclePre;
+use crate::bindings::types::{self, Problem, Request, Subject};
+use crate::bindings::vc_issuance::VcIssuancePre;
+use crate::breaker::Breaker;
+use crate::call::{self, Answer, Budget, Exports, Fault};
 use crate::error::{CallError, Message};
-use crate::guest::{Guest, World};
+use crate::guest::{CallContext, Guest, World};
 use crate::limits::Limits;
-use crate::sandbox::FetchRequest;
-use crate::status::Serving;
+use crate::request::PluginRequest;
+use crate::status::{Kind, Serving};
 use crate::text::{cut, escaped};
 
 /// Lengths of what a plugin says about a failure; part of the contract in `wit/`.
 const MAX_MESSAGE: usize = 512;
 const MAX_DETAIL: usize = 4 << 10;
-
-/// Attachments of one answer.
-const MAX_ATTACHMENTS: usize = 64;
 
 /// A generation that may serve.
 pub(crate) struct Generation {
@@ -30,39 +32,110 @@ pub(crate) struct Generation {
     pub(crate) limits: Limits,
     /// One permit a running call.
     pub(crate) slots: Semaphore,
-    pub(crate) component: DataProviderHostPre<Guest>,
+    pub(crate) breaker: Breaker,
+    pub(crate) kinds: Kinds,
     pub(crate) world: World,
 }
 
-impl Generation {
-    /// Asks the plugin for data, in a fresh sandbox. The caller holds the permits.
-    pub(crate) async fn fetch(&self, request: FetchRequest) -> Result<Fetched, CallError> {
-        let budget = Budget::of_call(&self.limits);
-        let context = budget.context(&request.request_id, traceparent(&request.context));
-        let request = self.to_guest(request)?;
-        let outcome = call::run(&self.component, self.world.clone(), context, &budget, |store, plugin| {
-            Box::pin(async move {
-                let provider = plugin.chancery_plugin_data_provider();
-                provider.call_fetch(store, &request).await
-            })
-        });
-        match outcome.await {
-            Err(fault) => Err(fault.into_call_error(self.plugin())),
-            Ok((Err(error), _)) => Err(to_call_error(self.plugin(), error)),
-            Ok((Ok(data), guest)) => self.checked(data, guest).map_err(|detail| self.invalid(detail)),
-        }
+/// A linked component, by what it exports.
+pub(crate) enum Kinds {
+    DataProvider(DataProviderPre<Guest>),
+    VcIssuance(VcIssuancePre<Guest>),
+    Audit(AuditPre<Guest>),
+}
+
+impl Kinds {
+    pub(crate) fn new(kind: Kind, linked: InstancePre<Guest>) -> wasmtime::Result<Self> {
+        Ok(match kind {
+            Kind::DataProvider => Self::DataProvider(DataProviderPre::new(linked)?),
+            Kind::VcIssuance => Self::VcIssuance(VcIssuancePre::new(linked)?),
+            Kind::Audit => Self::Audit(AuditPre::new(linked)?),
+        })
     }
 
-    fn plugin(&self) -> &str {
+    pub(crate) fn component(&self) -> &Component {
+        self.linked().component()
+    }
+
+    /// The view on it that every kind has.
+    pub(crate) fn lifecycle(&self) -> wasmtime::Result<LifecyclePre<Guest>> {
+        LifecyclePre::new(self.linked().clone())
+    }
+
+    fn linked(&self) -> &InstancePre<Guest> {
+        match self {
+            Self::DataProvider(pre) => pre.instance_pre(),
+            Self::VcIssuance(pre) => pre.instance_pre(),
+            Self::Audit(pre) => pre.instance_pre(),
+        }
+    }
+}
+
+impl Generation {
+    pub(crate) fn plugin(&self) -> &str {
         &self.world.plugin
     }
 
-    fn invalid(&self, detail: String) -> CallError {
+    pub(crate) fn invalid(&self, detail: String) -> CallError {
         CallError::InvalidOutput { plugin: self.plugin().to_owned(), detail }
     }
 
-    fn to_guest(&self, request: FetchRequest) -> Result<Request, CallError> {
-        let object = |name: &str, value: Value| match value {
+    pub(crate) fn wrong_kind(&self, wanted: &'static str) -> CallError {
+        CallError::WrongKind { plugin: self.plugin().to_owned(), wanted }
+    }
+
+    pub(crate) fn budget_ms(&self) -> u32 {
+        u32::try_from(self.limits.wall.as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// Asks in a fresh sandbox.
+    pub(crate) async fn ask<E: Exports, R>(
+        &self,
+        exports: &E,
+        context: CallContext,
+        budget: &Budget,
+        entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, Result<R, types::Error>>,
+    ) -> Result<(R, Guest), CallError> {
+        match call::run(exports, self.world.clone(), context, budget, entry).await {
+            Err(fault) => Err(fault.into_call_error(self.plugin())),
+            Ok((Err(error), _)) => Err(to_call_error(self.plugin(), error)),
+            Ok((Ok(answer), guest)) => Ok((answer, guest)),
+        }
+    }
+
+    /// A request as the guest sees it, and what the host keeps of it for the call's imports.
+    pub(crate) fn to_guest(
+        &self,
+        budget: &Budget,
+        request: PluginRequest,
+    ) -> Result<(CallContext, Request), CallError> {
+        let context = CallContext {
+            request_id: request.request_id.clone(),
+            issuer_id: request.issuer_id.clone(),
+            configuration_id: request.configuration_id.clone(),
+            subject_id: request.subject_id.clone(),
+            subject_claims: Arc::new(request.subject_claims.clone()),
+            traceparent: traceparent(&request.context),
+            ..budget.context()
+        };
+        let request = Request {
+            request_id: request.request_id,
+            issuer_id: request.issuer_id,
+            configuration_id: request.configuration_id,
+            format: request.format,
+            subject: Subject { id: request.subject_id, claims: self.object("subject_claims", request.subject_claims)? },
+            requested_claims: request.requested_claims,
+            locales: request.locales,
+            settings: self.object("settings", request.settings)?,
+            context: self.object("context", request.context)?,
+            budget_ms: self.budget_ms(),
+        };
+        Ok((context, request))
+    }
+
+    /// A JSON object as text; `Null` is an empty one.
+    pub(crate) fn object(&self, name: &str, value: Value) -> Result<String, CallError> {
+        match value {
             Value::Null => Ok("{}".to_owned()),
             Value::Object(_) => Ok(value.to_string()),
             _ => Err(CallError::InvalidRequest(Message {
@@ -70,41 +143,7 @@ impl Generation {
                 public: "The request is not valid.".to_owned(),
                 detail: Some(format!("{name} is not a JSON object")),
             })),
-        };
-        Ok(Request {
-            request_id: request.request_id,
-            issuer_id: request.issuer_id,
-            configuration_id: request.configuration_id,
-            format: request.format,
-            subject: Subject { id: request.subject_id, claims: object("subject_claims", request.subject_claims)? },
-            requested_claims: request.requested_claims,
-            locales: request.locales,
-            settings: object("settings", request.settings)?,
-            context: object("context", request.context)?,
-            budget_ms: u32::try_from(self.limits.wall.as_millis()).unwrap_or(u32::MAX),
-        })
-    }
-
-    fn checked(&self, data: Data, mut guest: Guest) -> Result<Fetched, String> {
-        let bytes = u64::try_from(data.claims.len()).unwrap_or(u64::MAX);
-        if bytes > self.limits.output {
-            let limit = crate::limits::show_size(self.limits.output);
-            return Err(format!("{bytes} bytes of claims, the limit is {limit}"));
         }
-        let claims = parse_object(&data.claims).map_err(|error| format!("claims: {error}"))?;
-        if data.attachments.len() > MAX_ATTACHMENTS {
-            return Err(format!("more than {MAX_ATTACHMENTS} attachments"));
-        }
-        let mut attachments: Vec<Attachment> = Vec::with_capacity(data.attachments.len());
-        for attachment in data.attachments {
-            let taken = |name: &str| claims.contains_key(name) || attachments.iter().any(|a| a.name == name);
-            if attachment.name.is_empty() || taken(&attachment.name) {
-                let name = escaped(cut(&attachment.name, MAX_MESSAGE));
-                return Err(format!("the attachment name {name:?} is empty or taken"));
-            }
-            attachments.push(take_attachment(&mut guest, attachment)?);
-        }
-        Ok(Fetched { claims, attachments, valid_until: data.valid_until, plugin_sha256: self.identity.sha256.clone() })
     }
 }
 
@@ -151,12 +190,6 @@ fn to_message(plugin: &str, problem: Problem) -> Message {
         public: if public.is_empty() { "The data source gave no reason.".to_owned() } else { public },
         detail: problem.detail.map(|detail| escaped(cut(detail.trim(), MAX_DETAIL))),
     }
-}
-
-fn take_attachment(guest: &mut Guest, attachment: GuestAttachment) -> Result<Attachment, String> {
-    let blob = guest.table.delete(attachment.content);
-    let blob = blob.map_err(|error| format!("attachment {:?}: {error}", attachment.name))?;
-    Ok(Attachment { name: attachment.name, media_type: blob.media_type, content: blob.content })
 }
 
 fn traceparent(context: &Value) -> Option<String> {

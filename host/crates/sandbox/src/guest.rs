@@ -10,8 +10,11 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::call::Budget;
+use crate::capabilities::Capabilities;
 use crate::engine::TICK;
-use crate::imports::log::LogMeter;
+use crate::imports::http::HttpState;
+use crate::imports::log::{LogMeter, LogRate};
 use crate::wasi::{self, Tail};
 
 /// Handles (blobs, files, streams) that one call may hold at once.
@@ -31,13 +34,20 @@ pub(crate) struct World {
     pub(crate) files: Arc<BTreeMap<String, Arc<[u8]>>>,
     /// What `prepare` returned.
     pub(crate) prepared: Arc<[u8]>,
+    pub(crate) capabilities: Arc<Capabilities>,
+    /// Log lines over all calls.
+    pub(crate) log_rate: Arc<LogRate>,
 }
 
 /// What differs from call to call.
 #[derive(Clone, Debug)]
 pub(crate) struct CallContext {
-    /// Empty in lifecycle calls.
+    /// Empty in lifecycle calls, like all that follows.
     pub(crate) request_id: String,
+    pub(crate) issuer_id: String,
+    pub(crate) configuration_id: String,
+    pub(crate) subject_id: String,
+    pub(crate) subject_claims: Arc<Value>,
     pub(crate) traceparent: Option<String>,
     /// When the wall-clock limit ends the call.
     pub(crate) deadline: Instant,
@@ -55,26 +65,33 @@ pub(crate) struct Guest {
     pub(crate) blob_bytes_left: u64,
     pub(crate) blob_bytes_limit: u64,
     pub(crate) output: Tail,
+    pub(crate) http: HttpState,
+    pub(crate) sql_runs_left: u32,
+    pub(crate) kv_operations_left: u32,
     wasi: WasiCtx,
 }
 
 impl Guest {
-    /// `memory` and `blobs` are bytes, `ticks` is CPU time in units of [`TICK`].
-    pub(crate) fn new(world: World, context: CallContext, memory: u64, ticks: u64, blobs: u64) -> Self {
+    pub(crate) fn new(world: World, context: CallContext, budget: &Budget) -> Self {
         let output = Tail::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
+        let http = world.capabilities.http.as_ref();
+        let (client, request_max) = http.map_or((None, 0), |http| (Some(http.client.clone()), http.request_max));
         Self {
-            world,
             context,
             table,
-            memory: MemoryMeter::new(memory),
-            cpu: CpuMeter::new(ticks),
-            log: LogMeter::default(),
-            blob_bytes_left: blobs,
-            blob_bytes_limit: blobs,
+            memory: MemoryMeter::new(budget.memory),
+            cpu: CpuMeter::new(CpuMeter::ticks_for(budget.cpu)),
+            log: LogMeter::new(budget.log_lines, budget.log_bytes),
+            blob_bytes_left: budget.blobs,
+            blob_bytes_limit: budget.blobs,
             wasi: wasi::empty_context(&output),
             output,
+            http: HttpState::new(client, request_max, budget.http_requests),
+            sql_runs_left: budget.sql_runs,
+            kv_operations_left: budget.kv_operations,
+            world,
         }
     }
 }

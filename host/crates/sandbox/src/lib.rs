@@ -2,24 +2,29 @@
 //!
 //! A plugin is a component in the plugin directory, `<name>.wasm`, with an optional grant file
 //! `<name>.toml` beside it. [`Sandbox`] finds it, takes it through the [`Stage`]s, and answers
-//! [`Sandbox::fetch`] with it. A *generation* is one immutable triple of component, grant file and
+//! calls ([`Sandbox::fetch`], [`issue`](Sandbox::issue), [`deliver`](Sandbox::deliver)) with it. A *generation* is one immutable triple of component, grant file and
 //! content of the granted files; a change of any makes a new generation, and the former one serves
 //! until the new one is active.
 //!
 //! Reading order, from the outside in:
 //!
-//! * `options`, `sandbox` – what the host hands in, and the handle it works with
-//! * `manager`, `directory`, `watch`, `registry` – noticing changes and acting on them, in one task
-//! * `grant`, `limits` – what the operator allows
-//! * `loader`, `contract`, `compile`, `cache` – from bytes to a generation
-//! * `generation`, `call`, `guest`, `imports`, `wasi` – one call in a fresh sandbox
-//! * `answer`, `error`, `status`, `text` – what comes out
+//! * `options`, `ports`, `sandbox`, `request`, `answer` – what the host hands in, and the handle it works with
+//! * `manager`, `directory`, `watch`, `registry`, `archive` – noticing changes and acting on them, in one task
+//! * `grant`, `limits`, `quantity`, `trust` – what the operator allows
+//! * `loader`, `contract`, `compile`, `cache`, `candidate` – from bytes to a generation
+//! * `generation`, `kinds`, `breaker`, `call`, `guest` – one call in a fresh sandbox
+//! * `capabilities`, `imports`, `wasi` – what a guest reaches
+//! * `error`, `status`, `text` – what comes out
 //! * `engine`, `bindings` – wasmtime's set-up, and the code generated from `wit/`
 
 mod answer;
+mod archive;
 mod bindings;
+mod breaker;
 mod cache;
 mod call;
+mod candidate;
+mod capabilities;
 mod compile;
 mod contract;
 mod directory;
@@ -29,21 +34,33 @@ mod generation;
 mod grant;
 mod guest;
 mod imports;
+mod kinds;
 mod limits;
 mod loader;
 mod manager;
 mod options;
+pub mod ports;
+mod quantity;
 mod registry;
+mod request;
 mod sandbox;
 mod status;
 mod text;
+mod trust;
 mod wasi;
 mod watch;
 
-pub use answer::{Attachment, Fetched};
+pub use answer::{Attachment, Fetched, Issuance, IssuedCredential, Receipt, Ticket};
+pub use breaker::BreakerState;
 pub use compile::{CompileMode, compile_worker};
 pub use error::{CallError, LimitKind, Message, StartError};
+pub use grant::{
+    HttpGrant, InjectedHeader, KvGrant, Networks, Parameter, Purpose, SignGrant, StatementGrant, Text, TlsGrant,
+    grant_reference,
+};
 pub use limits::Limits;
-pub use options::SandboxOptions;
-pub use sandbox::{FetchRequest, Sandbox};
+pub use options::{Control, Controls, Held, SandboxOptions};
+pub use request::{AuditEvent, AuditOutcome, Holder, PluginRequest, PollRequest};
+pub use sandbox::Sandbox;
 pub use status::{Calls, Kind, PluginStatus, Serving, Stage};
+pub use trust::{SignatureCheck, Trust};

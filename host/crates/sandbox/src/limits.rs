@@ -1,14 +1,14 @@
 //! What a plugin may use, and how grant files write it.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-const MIB: u64 = 1 << 20;
+use crate::quantity::{KIB, MIB, Size, Span, show_duration, show_size, write_duration, write_size};
 
-/// How much one plugin may use. Sizes are bytes; all but `concurrency` count for one call.
+/// How much one plugin may use. Sizes are bytes; all but `concurrency` and
+/// `log_rate` count for one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Linear memory.
@@ -34,6 +34,19 @@ pub struct Limits {
     /// Bytes of one granted file.
     #[serde(serialize_with = "write_size")]
     pub file: u64,
+    /// Outbound HTTP requests.
+    pub http_requests: u32,
+    /// SQL statements.
+    pub sql_runs: u32,
+    /// Reads and writes of the key-value cache.
+    pub kv_operations: u32,
+    /// Log lines.
+    pub log_lines: u32,
+    /// Bytes of all log lines.
+    #[serde(serialize_with = "write_size")]
+    pub log_bytes: u64,
+    /// Log lines a second, over all calls; twice as many at once.
+    pub log_rate: u32,
     /// CPU time of `prepare`.
     #[serde(serialize_with = "write_duration")]
     pub prepare_cpu: Duration,
@@ -57,6 +70,12 @@ impl Limits {
             output: 2 * MIB,
             blobs: 16 * MIB,
             file: 64 * MIB,
+            http_requests: 8,
+            sql_runs: 16,
+            kv_operations: 64,
+            log_lines: 64,
+            log_bytes: 16 * KIB,
+            log_rate: 100,
             prepare_cpu: Duration::from_secs(10),
             prepare_memory: 256 * MIB,
             prepared: 64 * MIB,
@@ -74,6 +93,12 @@ impl Limits {
             output: 16 * MIB,
             blobs: 64 * MIB,
             file: 512 * MIB,
+            http_requests: 64,
+            sql_runs: 1_000,
+            kv_operations: 1_000,
+            log_lines: 1_000,
+            log_bytes: 256 * KIB,
+            log_rate: 10_000,
             prepare_cpu: Duration::from_mins(1),
             prepare_memory: 1024 * MIB,
             prepared: 512 * MIB,
@@ -81,20 +106,45 @@ impl Limits {
     }
 }
 
-/// The `[limits]` table of a grant file: each member may be left out.
-#[derive(Debug, Default, Deserialize)]
+/// What one call may use, and how many calls may run. A value that is left out has the default; none
+/// may be above the server's ceiling.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
 pub(crate) struct LimitsSection {
+    /// Linear memory. Default 64MiB, at most 512MiB.
     memory: Option<Size>,
+    /// CPU time of the plugin's own code, in steps of 10 ms. Default 200ms, at most 5s.
     cpu: Option<Span>,
+    /// Time from start to answer, waiting for sources included. Default 5s, at most 1m.
     wall: Option<Span>,
+    /// Calls that run at once. Default 32, at most 200.
     concurrency: Option<u32>,
+    /// How long a call may wait for its turn. Default 500ms, at most 10s.
     queue_wait: Option<Span>,
+    /// Bytes of an answer without its attachments. Default 2MiB, at most 16MiB.
     output: Option<Size>,
+    /// Bytes of all attachments. Default 16MiB, at most 64MiB.
     blobs: Option<Size>,
+    /// Bytes of one granted file. Default 64MiB, at most 512MiB.
     file: Option<Size>,
+    /// Outbound HTTP requests. Default 8, at most 64.
+    http_requests: Option<u32>,
+    /// SQL statements. Default 16, at most 1000.
+    sql_runs: Option<u32>,
+    /// Reads and writes of the key-value cache. Default 64, at most 1000.
+    kv_operations: Option<u32>,
+    /// Log lines. Default 64, at most 1000.
+    log_lines: Option<u32>,
+    /// Bytes of all log lines. Default 16KiB, at most 256KiB.
+    log_bytes: Option<Size>,
+    /// Log lines a second over all calls of the plugin; twice as many at once. Default 100, at most 10000.
+    log_rate: Option<u32>,
+    /// CPU time of `prepare`. Default 10s, at most 1m.
     prepare_cpu: Option<Span>,
+    /// Linear memory of `prepare`. Default 256MiB, at most 1GiB.
     prepare_memory: Option<Size>,
+    /// Bytes that `prepare` may return. Default 64MiB, at most 512MiB.
     prepared: Option<Size>,
 }
 
@@ -103,48 +153,37 @@ impl LimitsSection {
     /// wrote is never changed silently.
     pub(crate) fn resolve(&self, ceilings: &Limits) -> Result<Limits, String> {
         let defaults = Limits::defaults();
-        let size = |name, asked: Option<Size>, default: u64, ceiling: u64| {
-            choose(name, asked.map(|s| s.0), default, ceiling, show_size)
-        };
-        let span = |name, asked: Option<Span>, default: Duration, ceiling: Duration| {
-            choose(name, asked.map(|s| s.0), default, ceiling, show_duration)
-        };
-        let (d, c) = (&defaults, ceilings);
+        macro_rules! limit {
+            ($name:ident, size) => {
+                choose(stringify!($name), self.$name.map(|s| s.0), defaults.$name, ceilings.$name, show_size)?
+            };
+            ($name:ident, span) => {
+                choose(stringify!($name), self.$name.map(|s| s.0), defaults.$name, ceilings.$name, show_duration)?
+            };
+            ($name:ident, count) => {
+                choose(stringify!($name), self.$name, defaults.$name, ceilings.$name, |n| n.to_string())?
+            };
+        }
         Ok(Limits {
-            memory: size("memory", self.memory, d.memory, c.memory)?,
-            cpu: span("cpu", self.cpu, d.cpu, c.cpu)?,
-            wall: span("wall", self.wall, d.wall, c.wall)?,
-            concurrency: choose("concurrency", self.concurrency, d.concurrency, c.concurrency, |n| n.to_string())?,
-            queue_wait: span("queue_wait", self.queue_wait, d.queue_wait, c.queue_wait)?,
-            output: size("output", self.output, d.output, c.output)?,
-            blobs: size("blobs", self.blobs, d.blobs, c.blobs)?,
-            file: size("file", self.file, d.file, c.file)?,
-            prepare_cpu: span("prepare_cpu", self.prepare_cpu, d.prepare_cpu, c.prepare_cpu)?,
-            prepare_memory: size("prepare_memory", self.prepare_memory, d.prepare_memory, c.prepare_memory)?,
-            prepared: size("prepared", self.prepared, d.prepared, c.prepared)?,
+            memory: limit!(memory, size),
+            cpu: limit!(cpu, span),
+            wall: limit!(wall, span),
+            concurrency: limit!(concurrency, count),
+            queue_wait: limit!(queue_wait, span),
+            output: limit!(output, size),
+            blobs: limit!(blobs, size),
+            file: limit!(file, size),
+            http_requests: limit!(http_requests, count),
+            sql_runs: limit!(sql_runs, count),
+            kv_operations: limit!(kv_operations, count),
+            log_lines: limit!(log_lines, count),
+            log_bytes: limit!(log_bytes, size),
+            log_rate: limit!(log_rate, count),
+            prepare_cpu: limit!(prepare_cpu, span),
+            prepare_memory: limit!(prepare_memory, size),
+            prepared: limit!(prepared, size),
         })
     }
-}
-
-/// `64MiB`: the largest unit that divides the number.
-pub(crate) fn show_size(bytes: u64) -> String {
-    for (unit, name) in [(1 << 30, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")] {
-        if bytes >= unit && bytes.is_multiple_of(unit) {
-            return format!("{}{name}", bytes / unit);
-        }
-    }
-    format!("{bytes}B")
-}
-
-/// `200ms`: the largest unit that divides the number.
-pub(crate) fn show_duration(duration: Duration) -> String {
-    let ms = duration.as_millis();
-    for (unit, name) in [(60_000, "m"), (1_000, "s")] {
-        if ms >= unit && ms.is_multiple_of(unit) {
-            return format!("{}{name}", ms / unit);
-        }
-    }
-    format!("{ms}ms")
 }
 
 fn choose<T: PartialOrd + Default + Copy>(
@@ -163,61 +202,6 @@ fn choose<T: PartialOrd + Default + Copy>(
         Some(value) if value <= T::default() => Err(format!("limits.{name} must be above zero")),
         Some(value) => Ok(value),
     }
-}
-
-/// A size as a grant file writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Size(u64);
-
-/// A duration as a grant file writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span(Duration);
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units = &[("B", 1), ("KiB", 1 << 10), ("MiB", MIB), ("GiB", 1 << 30)];
-        let expected = "a size such as \"64MiB\" (B, KiB, MiB, GiB)";
-        deserializer.deserialize_str(Quantity { units, expected }).map(Size)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units = &[("ms", 1), ("s", 1_000), ("m", 60_000)];
-        let expected = "a duration such as \"200ms\" (ms, s, m)";
-        deserializer.deserialize_str(Quantity { units, expected }).map(|ms| Span(Duration::from_millis(ms)))
-    }
-}
-
-struct Quantity {
-    units: &'static [(&'static str, u64)],
-    expected: &'static str,
-}
-
-impl Visitor<'_> for Quantity {
-    type Value = u64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-        let wrong = || E::invalid_value(de::Unexpected::Str(text), &self);
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let factor = self.units.iter().find(|(name, _)| *name == unit.trim());
-        factor.and_then(|(_, factor)| number.checked_mul(*factor)).ok_or_else(wrong)
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde fixes the signature")]
-fn write_size<S: Serializer>(bytes: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&show_size(*bytes))
-}
-
-fn write_duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&show_duration(*duration))
 }
 
 #[cfg(test)]
@@ -269,13 +253,5 @@ mod tests {
     fn a_low_ceiling_lowers_the_default() {
         let ceilings = Limits { memory: MIB, ..Limits::ceilings() };
         assert_eq!(resolve("", &ceilings).unwrap().memory, MIB);
-    }
-
-    #[test]
-    fn values_are_shown_as_they_are_written() {
-        assert_eq!(show_size(64 * MIB), "64MiB");
-        assert_eq!(show_size(1_000), "1000B");
-        assert_eq!(show_duration(Duration::from_millis(200)), "200ms");
-        assert_eq!(show_duration(Duration::from_mins(2)), "2m");
     }
 }

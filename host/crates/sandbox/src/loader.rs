@@ -3,37 +3,37 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::bindings::{DataProviderHostPre, exports, types};
+use crate::archive::{Archive, Files};
+use crate::breaker::Breaker;
 use crate::cache::{Cache, hex};
-use crate::call::{self, Answer, Budget};
-use crate::compile::{self, CompileMode, MAX_WASM_BYTES};
-use crate::contract::{self, Capability};
-use crate::directory::{component_path, grant_path, read_grant, read_regular};
+use crate::candidate::Candidate;
+use crate::capabilities::Capabilities;
+use crate::compile::{self, CompileMode};
+use crate::contract::{self, Shape};
+use crate::directory::{grant_path, read_plugin, read_regular};
 use crate::engine::compatibility_digest;
-use crate::error::{CallError, LimitKind};
-use crate::generation::{Generation, to_call_error};
+use crate::generation::{Generation, Kinds};
 use crate::grant::Grant;
 use crate::guest::{Guest, World};
+use crate::imports::log::LogRate;
 use crate::limits::Limits;
 use crate::options::SandboxOptions;
+use crate::ports::Ports;
 use crate::registry::Slot;
 use crate::status::{Serving, Stage};
 use crate::text::{cut, escaped};
+use crate::trust::Trust;
 use crate::{imports, wasi};
 
-/// Bytes of what `describe` returns; part of the contract in `wit/`.
-const MAX_DESCRIPTION: usize = 64 << 10;
-
-/// How much of a plugin's words the status shows.
-const MAX_SHOWN_PROBLEMS: usize = 20;
-const MAX_SHOWN_TEXT: usize = 1 << 10;
+/// A file of certificates may be this large.
+const MAX_ATTACHED_BYTES: u64 = 1 << 20;
 
 /// First bytes of a component, and of a core module.
 const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
@@ -59,10 +59,13 @@ pub(crate) enum Outcome {
 pub(crate) struct Verified {
     /// Identifies component, grant file and granted files together.
     pub(crate) generation: String,
+    /// Identifies component and grant file.
+    pub(crate) release: String,
     pub(crate) sha256: String,
+    pub(crate) signer: Option<String>,
     pub(crate) grant: Grant,
     digest: [u8; 32],
-    wasm: Vec<u8>,
+    read: Files,
     files: BTreeMap<String, Arc<[u8]>>,
 }
 
@@ -73,6 +76,9 @@ pub(crate) struct Loader {
     compile: CompileMode,
     engine: Engine,
     cache: Option<Arc<Cache>>,
+    archive: Archive,
+    ports: Ports,
+    trust: Trust,
     /// Everything that needs no grant.
     base: Linker<Guest>,
 }
@@ -88,43 +94,77 @@ impl Loader {
             ceilings: options.ceilings.clone(),
             compile: options.compile.clone(),
             cache: Cache::open(&options.cache_dir, options.cache_key, digest).map(Arc::new),
+            archive: Archive::new(&options.cache_dir),
+            ports: options.ports.clone(),
+            trust: options.trust.clone(),
             engine,
             base,
         })
     }
 
+    /// Where earlier releases are.
+    pub(crate) fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
     /// Reads all files of a plugin and checks what can be checked without running anything.
     pub(crate) async fn verify(&self, name: &str) -> Result<Verified, Failure> {
-        let (dir, ceilings, name) = (self.dir.clone(), self.ceilings.clone(), name.to_owned());
-        let read = blocking(move || read(&dir, &ceilings, &name)).await.flatten();
-        read.map_err(|reason| rejected(Stage::Verified, reason))
+        let (dir, links_out, plugin) = (self.dir.clone(), self.trust.allows_links_out(), name.to_owned());
+        let read = blocking(move || read_plugin(&dir, &plugin, links_out)).await.flatten();
+        self.checked(name, read.map_err(|reason| rejected(Stage::Verified, reason))?).await
+    }
+
+    /// The same for an earlier release.
+    pub(crate) async fn verify_former(&self, name: &str, release: &str) -> Result<Verified, Failure> {
+        let (archive, plugin, wanted) = (self.archive.clone(), name.to_owned(), release.to_owned());
+        let read = blocking(move || archive.get(&plugin, &wanted)).await.flatten();
+        let reason = |reason| format!("the earlier release {release} cannot be put into service: {reason}");
+        let verified = self.checked(name, read.map_err(|e| rejected(Stage::Verified, reason(e)))?).await?;
+        if verified.release != release {
+            return Err(rejected(Stage::Verified, reason("it was changed".to_owned())));
+        }
+        Ok(verified)
+    }
+
+    async fn checked(&self, name: &str, read: Files) -> Result<Verified, Failure> {
+        let (dir, ceilings, trust, name) =
+            (self.dir.clone(), self.ceilings.clone(), self.trust.clone(), name.to_owned());
+        let verified = blocking(move || check(&dir, &ceilings, &trust, &name, read)).await.flatten();
+        verified.map_err(|reason| rejected(Stage::Verified, reason))
     }
 
     /// Takes a generation through the remaining stages; `slot` shows how far it came.
     pub(crate) async fn activate(&self, name: &str, verified: Verified, slot: &Slot) -> Result<Generation, Failure> {
-        let Verified { generation, sha256, grant, digest, wasm, files } = verified;
+        let Verified { generation, release, sha256, grant, digest, read, files, .. } = verified;
         // Where only grants or files changed, the code that serves is the code: nothing to load, and
         // the pool's memory stays warm for it.
         let serving = slot.serving.load_full().filter(|serving| serving.identity.sha256 == sha256);
         let component = match serving {
-            Some(serving) => serving.component.instance_pre().component().clone(),
-            None => self.compiled(digest, wasm).await.map_err(|reason| rejected(Stage::Compiled, reason))?,
+            Some(serving) => serving.kinds.component().clone(),
+            None => {
+                let code = self.compiled(digest, read.wasm.clone()).await;
+                code.map_err(|reason| rejected(Stage::Compiled, reason))?
+            }
         };
         slot.reach(Stage::Compiled);
 
-        let linked = self.linked(&component, &grant, slot)?;
+        let kinds = self.linked(&component, &grant, slot)?;
+        let capabilities = Capabilities::open(name, &grant, &self.ports).await;
+        let capabilities = capabilities.map_err(|reason| rejected(Stage::Linked, reason))?;
         slot.reach(Stage::Linked);
 
         let mut candidate = Candidate {
-            component: linked,
-            limits: grant.limits,
+            lifecycle: kinds.lifecycle().map_err(|error| rejected(Stage::Linked, format!("{error:#}")))?,
             world: World {
                 plugin: name.into(),
                 digest: cut(&sha256, 12).into(),
                 config: Arc::new(grant.config),
                 files: Arc::new(files),
                 prepared: Arc::new([]),
+                capabilities: Arc::new(capabilities),
+                log_rate: Arc::new(LogRate::new(grant.limits.log_rate, Instant::now())),
             },
+            limits: grant.limits,
         };
         let description = candidate.configured().await?;
         slot.learn(|newest| {
@@ -135,11 +175,15 @@ impl Loader {
 
         candidate.probed().await?;
         slot.reach(Stage::Probed);
+        let (archive, plugin, id) = (self.archive.clone(), name.to_owned(), release.clone());
+        // Nothing depends on it: failure is a warning there.
+        let _ = blocking(move || archive.put(&plugin, &id, &read)).await;
         Ok(Generation {
-            identity: Serving { generation, sha256, version: escaped(&description.version) },
+            identity: Serving { generation, release, sha256, version: escaped(&description.version) },
             slots: Semaphore::new(usize::try_from(candidate.limits.concurrency).unwrap_or(1)),
+            breaker: Breaker::default(),
             limits: candidate.limits,
-            component: candidate.component,
+            kinds,
             world: candidate.world,
         })
     }
@@ -163,127 +207,41 @@ impl Loader {
         component.map_err(|error| format!("its code does not load: {error:#}"))
     }
 
-    fn linked(&self, component: &Component, grant: &Grant, slot: &Slot) -> Result<DataProviderHostPre<Guest>, Failure> {
+    fn linked(&self, component: &Component, grant: &Grant, slot: &Slot) -> Result<Kinds, Failure> {
         let shape = contract::examine(&self.engine, &component.component_type())
             .map_err(|reason| rejected(Stage::Linked, reason))?;
         slot.learn(|newest| newest.kind = Some(shape.kind));
-        let granted = |capability: &Capability| match capability {
-            Capability::Files => !grant.files.is_empty(),
-        };
-        let missing: Vec<&str> = shape
-            .capabilities
-            .iter()
-            .filter(|capability| !granted(capability))
-            .map(|capability| capability.grant_lines())
-            .collect();
-        if !missing.is_empty() {
-            let missing = missing.join("\n");
+        if let Some(missing) = shape.missing_lines(grant) {
             return Err(Failure { outcome: Outcome::Pending { missing }, may_pass: false });
         }
-        self.link(component, granted(&Capability::Files))
-            .map_err(|error| rejected(Stage::Linked, format!("it does not link: {error:#}")))
+        self.link(component, &shape).map_err(|error| rejected(Stage::Linked, format!("it does not link: {error:#}")))
     }
 
     /// A capability that is not granted is not there: nothing at run time has to refuse it.
-    fn link(&self, component: &Component, files: bool) -> wasmtime::Result<DataProviderHostPre<Guest>> {
+    fn link(&self, component: &Component, shape: &Shape) -> wasmtime::Result<Kinds> {
         let mut linker = self.base.clone();
-        if files {
-            imports::add_files_to_linker(&mut linker)?;
+        for capability in &shape.capabilities {
+            imports::add_to_linker(&mut linker, *capability)?;
         }
-        DataProviderHostPre::new(linker.instantiate_pre(component)?)
+        Kinds::new(shape.kind, linker.instantiate_pre(component)?)
     }
 }
 
-/// A generation that is linked and has not answered anything yet.
-struct Candidate {
-    component: DataProviderHostPre<Guest>,
-    limits: Limits,
-    world: World,
-}
-
-/// What a plugin says about itself.
-#[derive(Debug, Deserialize)]
-struct Description {
-    version: String,
-    summary: String,
-}
-
-impl Candidate {
-    async fn configured(&self) -> Result<Description, Failure> {
-        let stage = |reason| rejected(Stage::Configured, reason);
-        let text = self
-            .ask(&Budget::of_call(&self.limits), |store, plugin| {
-                Box::pin(plugin.chancery_plugin_lifecycle().call_describe(store))
-            })
-            .await
-            .map_err(|error| failed(Stage::Configured, "describe", &error))?;
-        if text.len() > MAX_DESCRIPTION {
-            return Err(stage(format!("describe gave {} bytes", text.len())));
-        }
-        let description: Description = serde_json::from_str(&text)
-            .map_err(|error| stage(format!("describe gave no valid description: {error}")))?;
-        let config = serde_json::to_string(&*self.world.config).map_err(|error| stage(error.to_string()))?;
-        self.ask(&Budget::of_call(&self.limits), |store, plugin| {
-            Box::pin(async move {
-                let lifecycle = plugin.chancery_plugin_lifecycle();
-                lifecycle.call_validate_config(store, &config).await
-            })
-        })
-        .await
-        .map_err(|error| failed(Stage::Configured, "validate-config", &error))?
-        .map_err(|problems| stage(show_problems(&problems)))?;
-        Ok(description)
-    }
-
-    async fn probed(&mut self) -> Result<(), Failure> {
-        let budget = Budget::of_prepare(&self.limits);
-        let prepared = self
-            .ask(&budget, |store, plugin| Box::pin(plugin.chancery_plugin_lifecycle().call_prepare(store)))
-            .await
-            .and_then(|answer| self.understood(answer))
-            .map_err(|error| failed(Stage::Probed, "prepare", &error))?;
-        self.world.prepared = prepared.into();
-        self.ask(&Budget::of_call(&self.limits), |store, plugin| {
-            Box::pin(plugin.chancery_plugin_lifecycle().call_health(store))
-        })
-        .await
-        .and_then(|answer| self.understood(answer))
-        .map_err(|error| failed(Stage::Probed, "health", &error))
-    }
-
-    async fn ask<R>(
-        &self,
-        budget: &Budget,
-        entry: impl for<'a> FnOnce(&'a mut wasmtime::Store<Guest>, &'a crate::bindings::DataProviderHost) -> Answer<'a, R>,
-    ) -> Result<R, CallError> {
-        let context = budget.context("", None);
-        let outcome = call::run(&self.component, self.world.clone(), context, budget, entry);
-        match outcome.await {
-            Ok((answer, _)) => Ok(answer),
-            Err(fault) => Err(fault.into_call_error(&self.world.plugin)),
-        }
-    }
-
-    fn understood<T>(&self, answer: Result<T, types::Error>) -> Result<T, CallError> {
-        answer.map_err(|error| to_call_error(&self.world.plugin, error))
-    }
-}
-
-fn read(dir: &Path, ceilings: &Limits, name: &str) -> Result<Verified, String> {
-    let path = component_path(dir, name);
-    let wasm = read_regular(&path, MAX_WASM_BYTES, "the most a component may have")?;
-    check_kind(&wasm)?;
-    let digest: [u8; 32] = Sha256::digest(&wasm).into();
+fn check(dir: &Path, ceilings: &Limits, trust: &Trust, name: &str, read: Files) -> Result<Verified, String> {
+    check_kind(&read.wasm)?;
+    let digest: [u8; 32] = Sha256::digest(&read.wasm).into();
     let sha256 = hex(&digest);
-    let text = read_grant(dir, name)?;
     let grant_name = grant_path(dir, name);
-    let grant = Grant::parse(&text, dir, ceilings).map_err(|error| format!("{}: {error}", grant_name.display()))?;
+    let grant =
+        Grant::parse(&read.grant, dir, ceilings).map_err(|error| format!("{}: {error}", grant_name.display()))?;
     if let Some(pin) = grant.sha256.as_ref().filter(|pin| **pin != sha256) {
         return Err(format!("its digest is {sha256}, and {} pins {pin}", grant_name.display()));
     }
+    let signer = trust.judge(name, &sha256, grant.sha256.is_some(), &read.wasm, read.signature.as_deref())?;
     let mut identity = Sha256::new();
     identity.update(digest);
-    identity.update(Sha256::digest(&text));
+    identity.update(Sha256::digest(&read.grant));
+    let release = hex(&identity.clone().finalize()[..16]);
     let mut files = BTreeMap::new();
     for file in &grant.files {
         let content = read_regular(&file.host, grant.limits.file, "limits.file")?;
@@ -291,7 +249,11 @@ fn read(dir: &Path, ceilings: &Limits, name: &str) -> Result<Verified, String> {
         identity.update(Sha256::digest(&content));
         files.insert(file.guest.clone(), content.into());
     }
-    Ok(Verified { generation: hex(&identity.finalize()[..16]), sha256, grant, digest, wasm, files })
+    for path in grant.attached() {
+        identity.update(Sha256::digest(read_regular(path, MAX_ATTACHED_BYTES, "certificates")?));
+    }
+    let generation = hex(&identity.finalize()[..16]);
+    Ok(Verified { generation, release, sha256, signer, grant, digest, read, files })
 }
 
 /// Reads files, or compiled code of many megabytes: nothing for a thread that serves requests.
@@ -321,30 +283,6 @@ fn check_kind(wasm: &[u8]) -> Result<(), String> {
     }
 }
 
-fn show_problems(problems: &[exports::lifecycle::ConfigProblem]) -> String {
-    let show = |problem: &exports::lifecycle::ConfigProblem| {
-        let path = escaped(cut(&problem.path, MAX_SHOWN_TEXT));
-        let message = escaped(cut(&problem.message, MAX_SHOWN_TEXT));
-        format!("[config] {path}: {message}")
-    };
-    if problems.is_empty() {
-        return "the plugin refuses its configuration without a reason".to_owned();
-    }
-    let shown: Vec<String> = problems.iter().take(MAX_SHOWN_PROBLEMS).map(show).collect();
-    shown.join("\n")
-}
-
-fn rejected(stage: Stage, reason: String) -> Failure {
+pub(crate) fn rejected(stage: Stage, reason: String) -> Failure {
     Failure { outcome: Outcome::Rejected { stage, reason }, may_pass: false }
-}
-
-/// A lifecycle call that gave no answer, or an error.
-fn failed(stage: Stage, call: &str, error: &CallError) -> Failure {
-    let may_pass = match error {
-        CallError::Unavailable { .. } => true,
-        CallError::Limit { which, .. } => matches!(which, LimitKind::Cpu | LimitKind::Wall),
-        _ => false,
-    };
-    let reason = format!("{call}: {}", error.detail());
-    Failure { outcome: Outcome::Rejected { stage, reason }, may_pass }
 }

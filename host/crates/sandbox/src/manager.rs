@@ -12,8 +12,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::directory::{self, Fingerprint};
 use crate::limits::Limits;
-use crate::loader::{Failure, Loader, Outcome};
-use crate::options::SandboxOptions;
+use crate::loader::{Failure, Loader, Outcome, Verified};
+use crate::options::{Controls, SandboxOptions};
 use crate::registry::{Registry, Slot};
 
 /// How many looks wait for files to settle before the rest is left to the next change.
@@ -24,14 +24,22 @@ const MAX_LOOKS: u32 = 20;
 const FIRST_RETRY: u32 = 1;
 const LAST_RETRY: u32 = 12;
 
-/// Asks the manager to look at everything again; answered when it is done.
-pub(crate) type Rescan = oneshot::Sender<()>;
+/// What the manager is told to do; `done` is answered afterwards.
+pub(crate) enum Order {
+    /// Look at everything again.
+    Rescan { done: oneshot::Sender<()> },
+    /// Make a new generation of a plugin, whether or not anything changed.
+    Reload { plugin: String, done: oneshot::Sender<()> },
+    /// Put operators' decisions into force.
+    Control { controls: Controls, done: oneshot::Sender<()> },
+}
 
 /// The manager's own view of the plugins; [`Registry`] is what it publishes.
 pub(crate) struct Manager {
     loader: Loader,
     registry: Arc<Registry>,
     entries: BTreeMap<String, Entry>,
+    controls: Controls,
     dir: std::path::PathBuf,
     ceilings: Limits,
     debounce: Duration,
@@ -62,6 +70,7 @@ impl Manager {
             loader,
             registry,
             entries: BTreeMap::new(),
+            controls: options.controls.clone(),
             dir: options.plugin_dir.clone(),
             ceilings: options.ceilings.clone(),
             debounce: options.debounce,
@@ -70,17 +79,17 @@ impl Manager {
     }
 
     /// Runs until the last sandbox handle is gone.
-    pub(crate) async fn run(mut self, mut rescans: mpsc::Receiver<Rescan>, mut changes: mpsc::Receiver<()>) {
+    pub(crate) async fn run(mut self, mut orders: mpsc::Receiver<Order>, mut changes: mpsc::Receiver<()>) {
         let mut looks = interval(self.rescan);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.reset();
         loop {
             tokio::select! {
-                rescan = rescans.recv() => {
-                    let Some(first) = rescan else { return };
+                order = orders.recv() => {
+                    let Some(first) = order else { return };
                     // Who asked while the last one ran is answered by this one.
-                    let waiting: Vec<Rescan> = iter::once(first).chain(iter::from_fn(|| rescans.try_recv().ok())).collect();
-                    self.forget_results();
+                    let given: Vec<Order> = iter::once(first).chain(iter::from_fn(|| orders.try_recv().ok())).collect();
+                    let waiting: Vec<oneshot::Sender<()>> = given.into_iter().map(|order| self.take(order)).collect();
                     self.settle_or_warn().await;
                     for done in waiting {
                         let _ = done.send(());
@@ -91,6 +100,32 @@ impl Manager {
                     self.count_down_retries();
                     self.settle_or_warn().await;
                 }
+            }
+        }
+    }
+
+    /// Notes what the next look has to do.
+    fn take(&mut self, order: Order) -> oneshot::Sender<()> {
+        match order {
+            Order::Rescan { done } => {
+                self.forget_results();
+                done
+            }
+            Order::Reload { plugin, done } => {
+                if let Some(entry) = self.entries.get_mut(&plugin) {
+                    entry.loaded = None;
+                    entry.active = None;
+                }
+                done
+            }
+            Order::Control { controls, done } => {
+                for (name, entry) in &mut self.entries {
+                    if controls.get(name) != self.controls.get(name) {
+                        entry.loaded = None;
+                    }
+                }
+                self.controls = controls;
+                done
             }
         }
     }
@@ -144,7 +179,15 @@ impl Manager {
     }
 
     async fn load(&mut self, name: &str, slot: &Slot) {
+        if self.controls.get(name).is_some_and(|control| control.disabled) {
+            self.entries.entry(name.to_owned()).or_default().active = None;
+            slot.disable();
+            return;
+        }
         let outcome = self.try_load(name, slot).await;
+        let held = self.controls.get(name).and_then(|control| control.held.as_ref());
+        let held = held.filter(|held| slot.status().release.as_ref() == Some(&held.release));
+        slot.set_former(self.loader.archive().list(name), held.map(|held| held.instead_of.clone()));
         let entry = self.entries.entry(name.to_owned()).or_default();
         match outcome {
             Ok(generation) => {
@@ -161,7 +204,7 @@ impl Manager {
     }
 
     async fn try_load(&self, name: &str, slot: &Slot) -> Result<String, Failure> {
-        let verified = self.loader.verify(name).await;
+        let verified = self.verified(name).await;
         let verified = verified.inspect_err(|_| slot.unreadable())?;
         let id = verified.generation.clone();
         let entry = self.entries.get(name);
@@ -175,6 +218,16 @@ impl Manager {
         tracing::info!(plugin = name, generation = id, version, "plugin is active");
         slot.activate(generation);
         Ok(id)
+    }
+
+    /// What is in the directory, or the release that an operator went back to. A new release there ends that.
+    async fn verified(&self, name: &str) -> Result<Verified, Failure> {
+        let newest = self.loader.verify(name).await?;
+        let held = self.controls.get(name).and_then(|control| control.held.as_ref());
+        match held.filter(|held| held.instead_of == newest.release) {
+            Some(held) => self.loader.verify_former(name, &held.release).await,
+            None => Ok(newest),
+        }
     }
 
     /// The plugin's slot, published if it is new.

@@ -1,11 +1,14 @@
 //! What the host hands in.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::compile::CompileMode;
 use crate::limits::Limits;
+use crate::ports::Ports;
+use crate::trust::Trust;
 
 /// How a [`Sandbox`](crate::Sandbox) is set up.
 #[derive(Clone)]
@@ -22,6 +25,12 @@ pub struct SandboxOptions {
     pub compile: CompileMode,
     /// The most that a grant file may ask for.
     pub ceilings: Limits,
+    /// What stands behind the capabilities.
+    pub ports: Ports,
+    /// What a component must bring to be run.
+    pub trust: Trust,
+    /// What operators decided about single plugins, by name.
+    pub controls: Controls,
     /// How many sandboxes may live at once, over all plugins.
     pub max_instances: u32,
     /// How often the directory is looked at even when the system reports no change: network volumes
@@ -29,6 +38,27 @@ pub struct SandboxOptions {
     pub rescan: Duration,
     /// How long a file must stay unchanged before it is read.
     pub debounce: Duration,
+}
+
+/// What operators decided about plugins, by name.
+pub type Controls = BTreeMap<String, Control>;
+
+/// What an operator decided about one plugin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// It must not serve.
+    pub disabled: bool,
+    /// An earlier release serves in place of a newer one.
+    pub held: Option<Held>,
+}
+
+/// A way back. It ends when the plugin's files change again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The release that serves.
+    pub release: String,
+    /// The release that it stands in for.
+    pub instead_of: String,
 }
 
 impl SandboxOptions {
@@ -45,6 +75,9 @@ impl SandboxOptions {
             cache_key,
             compile,
             ceilings: Limits::ceilings(),
+            ports: Ports::none(),
+            trust: Trust::Off,
+            controls: Controls::new(),
             max_instances: 200,
             rescan: Duration::from_secs(5),
             debounce: Duration::from_millis(200),
@@ -60,6 +93,8 @@ impl fmt::Debug for SandboxOptions {
             .field("cache_key", &"[redacted]")
             .field("compile", &self.compile)
             .field("ceilings", &self.ceilings)
+            .field("trust", &self.trust)
+            .field("controls", &self.controls)
             .field("max_instances", &self.max_instances)
             .field("rescan", &self.rescan)
             .field("debounce", &self.debounce)

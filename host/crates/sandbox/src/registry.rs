@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use crate::breaker::{self, BreakerState};
 use crate::error::CallError;
 use crate::generation::Generation;
 use crate::limits::Limits;
@@ -34,6 +36,11 @@ pub(crate) struct Newest {
     reason: Option<String>,
     missing_grants: Option<String>,
     sha256: Option<String>,
+    release: Option<String>,
+    instead_of: Option<String>,
+    signer: Option<String>,
+    required: bool,
+    former: Vec<String>,
     grants: Vec<String>,
     limits: Option<Limits>,
     pub(crate) kind: Option<Kind>,
@@ -80,6 +87,9 @@ impl Slot {
         *self.newest() = Newest {
             stage: Stage::Verified,
             sha256: Some(verified.sha256.clone()),
+            release: Some(verified.release.clone()),
+            signer: verified.signer.clone(),
+            required: verified.grant.required,
             grants: verified.grant.summary(),
             limits: Some(verified.grant.limits.clone()),
             ..Newest::seen()
@@ -100,6 +110,21 @@ impl Slot {
     pub(crate) fn activate(&self, generation: Generation) {
         self.serving.store(Some(Arc::new(generation)));
         self.reach(Stage::Active);
+    }
+
+    /// An operator wants none of its generations to serve.
+    pub(crate) fn disable(&self) {
+        self.serving.store(None);
+        let mut newest = self.newest();
+        newest.stage = Stage::Disabled;
+        newest.reason = Some("an operator disabled it".to_owned());
+    }
+
+    /// What there is to go back to, newest first, and what is gone back from.
+    pub(crate) fn set_former(&self, releases: Vec<String>, instead_of: Option<String>) {
+        let mut newest = self.newest();
+        newest.former = releases;
+        newest.instead_of = instead_of;
     }
 
     /// The new generation does not serve. The former one goes on.
@@ -126,6 +151,21 @@ impl Slot {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Tells the breaker how a call ended that it had let through.
+    pub(crate) fn note<T>(&self, generation: &Generation, result: &Result<T, CallError>) {
+        let outcome = match result {
+            Ok(_) => breaker::Outcome::Worked,
+            Err(CallError::Busy { .. } | CallError::NotActive { .. } | CallError::WrongKind { .. }) => {
+                breaker::Outcome::Nothing
+            }
+            Err(error) if error.is_refusal() => breaker::Outcome::Worked,
+            Err(_) => breaker::Outcome::Failed,
+        };
+        if let Some(state) = generation.breaker.note(outcome, Instant::now()) {
+            tracing::warn!(plugin = self.name, ?state, "the plugin's breaker changed");
+        }
+    }
+
     /// Why nothing answers.
     pub(crate) fn not_active(&self) -> CallError {
         let newest = self.newest();
@@ -139,19 +179,29 @@ impl Slot {
     pub(crate) fn status(&self) -> PluginStatus {
         let newest = self.newest().clone();
         let serving = self.serving.load();
+        let (breaker, wait) =
+            serving.as_ref().map_or_else(Default::default, |serving| serving.breaker.state(Instant::now()));
+        let quarantined = newest.stage == Stage::Active && breaker == BreakerState::Quarantined;
         PluginStatus {
             name: self.name.clone(),
             kind: newest.kind,
-            stage: newest.stage,
+            stage: if quarantined { Stage::Quarantined } else { newest.stage },
             failed_at: newest.failed_at,
-            reason: newest.reason,
+            reason: if quarantined { Some("it failed too often".to_owned()) } else { newest.reason },
             missing_grants: newest.missing_grants,
             sha256: newest.sha256,
+            release: newest.release,
+            instead_of: newest.instead_of,
+            signer: newest.signer,
+            required: newest.required,
             version: newest.version,
             summary: newest.summary,
             grants: newest.grants,
             limits: newest.limits,
             serving: serving.as_ref().map(|serving| serving.identity.clone()),
+            former: newest.former,
+            breaker,
+            retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             calls: Calls { ok: self.ok.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) },
         }
     }
@@ -169,6 +219,11 @@ impl Newest {
             reason: None,
             missing_grants: None,
             sha256: None,
+            release: None,
+            instead_of: None,
+            signer: None,
+            required: false,
+            former: Vec::new(),
             grants: Vec::new(),
             limits: None,
             kind: None,

@@ -3,21 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::RecommendedWatcher;
-use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use crate::answer::Fetched;
+use crate::answer::{Fetched, Issuance, Receipt};
 use crate::engine::TickingEngine;
 use crate::error::{CallError, StartError};
 use crate::generation::Generation;
 use crate::loader::Loader;
-use crate::manager::{Manager, Rescan};
-use crate::options::SandboxOptions;
-use crate::registry::Registry;
+use crate::manager::{Manager, Order};
+use crate::options::{Controls, SandboxOptions};
+use crate::registry::{Registry, Slot};
+use crate::request::{AuditEvent, Holder, PluginRequest, PollRequest};
 use crate::status::{PluginStatus, Stage};
 use crate::watch::watch;
 
@@ -30,35 +30,10 @@ pub struct Sandbox {
     inner: Arc<Inner>,
 }
 
-/// What a data provider is asked. JSON values must be objects; `Null` means an empty one.
-#[derive(Clone, Default)]
-pub struct FetchRequest {
-    /// Names this request in every log.
-    pub request_id: String,
-    /// The issuer of the credential.
-    pub issuer_id: String,
-    /// The credential configuration.
-    pub configuration_id: String,
-    /// OpenID4VCI format identifier.
-    pub format: String,
-    /// Whom the credential is about.
-    pub subject_id: String,
-    /// The token's claims, or the offer's.
-    pub subject_claims: Value,
-    /// Paths of wanted claims; empty means all.
-    pub requested_claims: Vec<Vec<String>>,
-    /// BCP 47 tags, best first.
-    pub locales: Vec<String>,
-    /// The credential configuration's settings for this plugin.
-    pub settings: Value,
-    /// Everything else. A text member `traceparent` is what the plugin sees as its trace context.
-    pub context: Value,
-}
-
 struct Inner {
     registry: Arc<Registry>,
     engine: TickingEngine,
-    rescans: mpsc::Sender<Rescan>,
+    orders: mpsc::Sender<Order>,
     /// One permit a running call, over all plugins.
     instances: Semaphore,
     max_instances: u32,
@@ -76,19 +51,19 @@ impl Sandbox {
         let engine = TickingEngine::start(options.max_instances, &options.ceilings).map_err(StartError::Engine)?;
         let loader =
             Loader::new(&options, engine.engine.clone()).map_err(|error| StartError::Engine(format!("{error:#}")))?;
-        let (rescans, rescan_queue) = mpsc::channel(16);
+        let (orders, order_queue) = mpsc::channel(16);
         let (changes, change_queue) = mpsc::channel(1);
         // Watching begins before the first look, so that nothing falls between them.
         let watcher = watch(&options.plugin_dir, changes);
         let mut manager = Manager::new(&options, loader, registry.clone());
         let settled = manager.settle().await;
         settled.map_err(|source| StartError::PluginDirectory { path: options.plugin_dir.clone(), source })?;
-        let manager = tokio::spawn(manager.run(rescan_queue, change_queue));
+        let manager = tokio::spawn(manager.run(order_queue, change_queue));
         Ok(Self {
             inner: Arc::new(Inner {
                 registry,
                 engine,
-                rescans,
+                orders,
                 instances: Semaphore::new(usize::try_from(options.max_instances).unwrap_or(1)),
                 max_instances: options.max_instances,
                 longest_call: options.ceilings.wall,
@@ -105,26 +80,48 @@ impl Sandbox {
         plugins.values().map(|slot| slot.status()).collect()
     }
 
+    /// One plugin.
+    pub fn plugin(&self, name: &str) -> Option<PluginStatus> {
+        self.inner.registry.load().get(name).map(|slot| slot.status())
+    }
+
     /// Reads every file again now, and tries again what had failed. A generation whose content did not
     /// change stays as it is. Returns when every plugin is active, pending or rejected.
     pub async fn rescan(&self) {
-        let (done, finished) = oneshot::channel();
-        // A manager that has ended (shutdown) has nothing left to look at.
-        if self.inner.rescans.send(done).await.is_ok() {
-            let _ = finished.await;
-        }
+        self.order(|done| Order::Rescan { done }).await;
+    }
+
+    /// Makes a new generation of one plugin even where nothing changed: its secrets are read and its
+    /// breaker is closed again. Returns as [`rescan`](Self::rescan) does.
+    pub async fn reload(&self, plugin: &str) {
+        let plugin = plugin.to_owned();
+        self.order(|done| Order::Reload { plugin, done }).await;
+    }
+
+    /// Puts what operators decided about plugins into force: all of it, so that what is not named is as
+    /// the files have it. Returns when that is done.
+    pub async fn control(&self, controls: Controls) {
+        self.order(|done| Order::Control { controls, done }).await;
     }
 
     /// Asks a data provider about a subject, in a fresh sandbox, within the plugin's limits.
-    pub async fn fetch(&self, plugin: &str, request: FetchRequest) -> Result<Fetched, CallError> {
-        let slot = self.inner.registry.load().get(plugin).cloned();
-        let slot = slot.ok_or_else(|| CallError::Unknown { plugin: plugin.to_owned() })?;
-        let result = match slot.serving.load_full() {
-            None => Err(slot.not_active()),
-            Some(generation) => self.answer(plugin, &generation, request).await,
-        };
-        slot.count(&result);
-        result
+    pub async fn fetch(&self, plugin: &str, request: PluginRequest) -> Result<Fetched, CallError> {
+        self.call(plugin, async |generation| generation.fetch(request).await).await
+    }
+
+    /// Asks a VC issuer for a credential, in a fresh sandbox, within the plugin's limits.
+    pub async fn issue(&self, plugin: &str, request: PluginRequest, holder: Holder) -> Result<Issuance, CallError> {
+        self.call(plugin, async |generation| generation.issue(request, holder).await).await
+    }
+
+    /// Asks a VC issuer what became of a ticket, in a fresh sandbox, within the plugin's limits.
+    pub async fn poll(&self, plugin: &str, request: PollRequest) -> Result<Issuance, CallError> {
+        self.call(plugin, async |generation| generation.poll(request).await).await
+    }
+
+    /// Hands events to an audit plugin, in a fresh sandbox, within the plugin's limits.
+    pub async fn deliver(&self, plugin: &str, batch: Vec<AuditEvent>) -> Result<Receipt, CallError> {
+        self.call(plugin, async |generation| generation.deliver(batch).await).await
     }
 
     /// Whether CPU limits are being enforced; for health checks.
@@ -144,18 +141,58 @@ impl Sandbox {
         }
     }
 
-    async fn answer(&self, plugin: &str, generation: &Generation, request: FetchRequest) -> Result<Fetched, CallError> {
+    async fn call<R>(
+        &self,
+        plugin: &str,
+        ask: impl AsyncFnOnce(&Generation) -> Result<R, CallError>,
+    ) -> Result<R, CallError> {
+        let slot = self.inner.registry.load().get(plugin).cloned();
+        let slot = slot.ok_or_else(|| CallError::Unknown { plugin: plugin.to_owned() })?;
+        let result = match slot.serving.load_full() {
+            None => Err(slot.not_active()),
+            Some(generation) => self.through_breaker(&slot, &generation, ask).await,
+        };
+        slot.count(&result);
+        result
+    }
+
+    async fn through_breaker<R>(
+        &self,
+        slot: &Slot,
+        generation: &Generation,
+        ask: impl AsyncFnOnce(&Generation) -> Result<R, CallError>,
+    ) -> Result<R, CallError> {
+        let plugin = || generation.plugin().to_owned();
+        let longest = generation.limits.queue_wait + generation.limits.wall;
+        let admitted = generation.breaker.admit(Instant::now(), longest);
+        admitted.map_err(|retry_after| CallError::Paused { plugin: plugin(), retry_after })?;
+        let result = self.in_turn(generation, ask).await;
+        slot.note(generation, &result);
+        result
+    }
+
+    async fn in_turn<R>(
+        &self,
+        generation: &Generation,
+        ask: impl AsyncFnOnce(&Generation) -> Result<R, CallError>,
+    ) -> Result<R, CallError> {
+        let plugin = || generation.plugin().to_owned();
         let patience = generation.limits.queue_wait;
         let admitted = tokio::time::timeout(patience, self.admit(generation)).await;
-        let _permits = admitted.map_err(|_| CallError::Busy { plugin: plugin.to_owned(), retry_after: patience })?;
+        let _permits = admitted.map_err(|_| CallError::Busy { plugin: plugin(), retry_after: patience })?;
         if self.inner.closing.load(Ordering::SeqCst) {
-            return Err(CallError::NotActive {
-                plugin: plugin.to_owned(),
-                stage: Stage::Active,
-                reason: "the server is shutting down".to_owned(),
-            });
+            let reason = "the server is shutting down".to_owned();
+            return Err(CallError::NotActive { plugin: plugin(), stage: Stage::Active, reason });
         }
-        generation.fetch(request).await
+        ask(generation).await
+    }
+
+    async fn order(&self, order: impl FnOnce(oneshot::Sender<()>) -> Order) {
+        let (done, finished) = oneshot::channel();
+        // A manager that has ended (shutdown) has nothing left to do.
+        if self.inner.orders.send(order(done)).await.is_ok() {
+            let _ = finished.await;
+        }
     }
 
     /// The plugin's own permit first: a plugin with a long queue must not hold what others need.
@@ -176,17 +213,5 @@ impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plugins = self.inner.registry.load();
         f.debug_struct("Sandbox").field("plugins", &plugins.keys().collect::<Vec<_>>()).finish_non_exhaustive()
-    }
-}
-
-/// Without what is personal.
-impl fmt::Debug for FetchRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FetchRequest")
-            .field("request_id", &self.request_id)
-            .field("issuer_id", &self.issuer_id)
-            .field("configuration_id", &self.configuration_id)
-            .field("format", &self.format)
-            .finish_non_exhaustive()
     }
 }

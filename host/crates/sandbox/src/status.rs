@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::breaker::BreakerState;
 use crate::limits::Limits;
 
 /// Where the newest generation of a plugin stands. The order is the order of loading.
@@ -28,6 +29,10 @@ pub enum Stage {
     Pending,
     /// It failed; the status shows at which stage and why.
     Rejected,
+    /// It failed too often while it served; calls are refused for long.
+    Quarantined,
+    /// An operator took it out of service.
+    Disabled,
 }
 
 impl fmt::Display for Stage {
@@ -42,6 +47,8 @@ impl fmt::Display for Stage {
             Self::Active => "active",
             Self::Pending => "pending",
             Self::Rejected => "rejected",
+            Self::Quarantined => "quarantined",
+            Self::Disabled => "disabled",
         })
     }
 }
@@ -87,6 +94,14 @@ pub struct PluginStatus {
     pub missing_grants: Option<String>,
     /// Digest of the newest component, in hex.
     pub sha256: Option<String>,
+    /// Identifies the newest component and its grant file together.
+    pub release: Option<String>,
+    /// The release in the plugin directory, where an operator went back to an earlier one.
+    pub instead_of: Option<String>,
+    /// Who signed it, where signatures are asked for.
+    pub signer: Option<String>,
+    /// Whether the server is ready only while it serves.
+    pub required: bool,
     /// The version it states.
     pub version: Option<String>,
     /// The summary it states.
@@ -97,6 +112,12 @@ pub struct PluginStatus {
     pub limits: Option<Limits>,
     /// What answers calls now; absent when nothing does.
     pub serving: Option<Serving>,
+    /// Releases to go back to, newest first.
+    pub former: Vec<String>,
+    /// Whether calls go through.
+    pub breaker: BreakerState,
+    /// How long calls are still refused, in milliseconds.
+    pub retry_after_ms: Option<u64>,
     /// Calls since start, over all generations.
     pub calls: Calls,
 }
@@ -113,6 +134,8 @@ impl PluginStatus {
 pub struct Serving {
     /// Identifies component, grant file and granted files together.
     pub generation: String,
+    /// Identifies component and grant file: what one can go back to.
+    pub release: String,
     /// Digest of the component, in hex.
     pub sha256: String,
     /// The version it states.

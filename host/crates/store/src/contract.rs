@@ -5,9 +5,10 @@
 use async_trait::async_trait;
 
 use crate::records::{
-    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, IssuanceBatch,
-    IssuanceOutcome, IssuerRecord, KeyRecord, OfferRecord, Published, RedeemOffer, Redemption, StoredCredential,
-    Timestamp,
+    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, DeferredLease,
+    DeferredLeasing, DeferredRecord, DeferredUpdate, DeliveryAdvance, DeliveryLease, DeliveryState, IssuanceBatch,
+    IssuanceOutcome, IssuerRecord, KeyRecord, OfferRecord, PluginControl, Published, RedeemOffer, Redemption,
+    StoredCredential, Timestamp,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -137,6 +138,51 @@ pub trait Issuances: Send + Sync {
     ) -> Result<Option<StoredCredential>, StoreError>;
 }
 
+/// Credentials that were asked for and are not ready: the wallet polls with a transaction id (`OpenID4VCI` 1.0, section
+/// 9), and whoever answers goes on under a lease.
+///
+/// The `issuance` of these methods is recorded in the same transaction, as
+/// [`record_issuances`](Issuances::record_issuances) would, and refused as there; a refused one leaves the deferred
+/// transaction as it was. `None` instead of an outcome: the lease is not the holder's (another one has it, or the
+/// transaction was finished or is gone), and nothing was written.
+#[async_trait]
+pub trait Deferred: Send + Sync {
+    /// Records what asking has taken (nonces, events, and credentials where they exist and only wait) together with
+    /// the transaction. `Conflict` when the issuer has a transaction of that hash.
+    async fn create_deferred(
+        &self,
+        deferred: &DeferredRecord,
+        issuance: &IssuanceBatch,
+    ) -> Result<IssuanceOutcome, StoreError>;
+    /// Also one that is finished or has expired, as long as it is kept.
+    async fn find_deferred(
+        &self,
+        issuer_id: &str,
+        transaction_hash: &str,
+    ) -> Result<Option<DeferredRecord>, StoreError>;
+    /// Takes the right to go on, and counts the attempt: of many racing callers one gets it. A lease that ended at or
+    /// before `now` may be taken by the next one; then its former holder can write nothing any more.
+    async fn lease_deferred(&self, lease: &DeferredLease, now: Timestamp) -> Result<DeferredLeasing, StoreError>;
+    /// Still not ready: keeps what is needed to go on, and gives the lease up.
+    async fn update_deferred(
+        &self,
+        lease: &DeferredLease,
+        update: &DeferredUpdate,
+        issuance: &IssuanceBatch,
+    ) -> Result<Option<IssuanceOutcome>, StoreError>;
+    /// Gives the lease up and changes nothing else; `false` when it was not the holder's.
+    async fn release_deferred(&self, lease: &DeferredLease) -> Result<bool, StoreError>;
+    /// Ends the transaction with its credentials: they exist once, however many callers go on with it.
+    async fn finish_deferred(
+        &self,
+        lease: &DeferredLease,
+        issuance: &IssuanceBatch,
+    ) -> Result<Option<IssuanceOutcome>, StoreError>;
+    /// Ends the transaction without a credential: its row goes, and the event is written. `false` when the lease was
+    /// not the holder's; then nothing was.
+    async fn fail_deferred(&self, lease: &DeferredLease, event: &AuditEvent) -> Result<bool, StoreError>;
+}
+
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// An event without an action of its own in the store (a refusal, a sign-in).
@@ -148,12 +194,70 @@ pub trait Outbox: Send + Sync {
     async fn events(&self, issuer_id: &str, after: i64, limit: u32) -> Result<Vec<(i64, AuditEvent)>, StoreError>;
 }
 
+/// One order of all committed events, over all issuers and hosts: positions 1, 2, 3, …, without a gap, each given once
+/// and for ever. A transaction that commits late gets a later position, so whoever goes on from the last position that
+/// he has seen misses nothing. Events of one transaction keep their order.
+#[async_trait]
+pub trait AuditOrder: Send + Sync {
+    /// Gives positions to at most `limit` committed events that have none, and at most
+    /// [`MAX_EVENTS_PER_READ`](crate::MAX_EVENTS_PER_READ); answers to how many. Any host may call it at any time, and
+    /// it costs no write when there is nothing to do.
+    async fn sequence_events(&self, limit: u32) -> Result<u64, StoreError>;
+    /// The position that was given last; 0 when none was.
+    async fn last_sequence(&self) -> Result<u64, StoreError>;
+    /// Events with their positions after `after`, in their order: at most `limit`, at most
+    /// [`MAX_EVENTS_PER_READ`](crate::MAX_EVENTS_PER_READ), and no more than `max_bytes` of text, unless the first one
+    /// alone exceeds that.
+    async fn events_from(&self, after: u64, limit: u32, max_bytes: usize)
+    -> Result<Vec<(u64, AuditEvent)>, StoreError>;
+    /// `None`: no event of that id has a position yet, or it was deleted after its delivery.
+    async fn event_sequence(&self, event_id: &str) -> Result<Option<u64>, StoreError>;
+    /// Deletes, of the `limit` events with the lowest positions, those that every known delivery has passed and that
+    /// happened before `older_than`. Without any delivery it deletes nothing. Answers how many went.
+    async fn delete_delivered_events(&self, older_than: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// How far each audit plugin has accepted the events. One host at a time delivers to a plugin, under a lease.
+#[async_trait]
+pub trait Deliveries: Send + Sync {
+    /// Takes the right to deliver, or extends it for the one who has it, and answers the position of the last event
+    /// that the plugin accepted. `None`: another host has it at `now`. A plugin that is new begins at 0: it gets all
+    /// events that are still kept, and from now on none is deleted before it accepted it.
+    async fn lease_delivery(&self, lease: &DeliveryLease, now: Timestamp) -> Result<Option<u64>, StoreError>;
+    /// Moves the delivery on and writes `events` with it. `false`, and nothing was changed: the lease was lost, the
+    /// delivery does not stand at `from`, or `to` is not a later position that was given.
+    async fn advance_delivery(&self, advance: &DeliveryAdvance, events: &[AuditEvent]) -> Result<bool, StoreError>;
+    /// Gives the lease up; `false` when it was not the holder's.
+    async fn release_delivery(&self, plugin: &str, holder: &str) -> Result<bool, StoreError>;
+    /// By plugin.
+    async fn deliveries(&self) -> Result<Vec<DeliveryState>, StoreError>;
+    /// The plugin is gone for good: events need not wait for it any more. `false` when it was not known; the event is
+    /// not written then.
+    async fn forget_delivery(&self, plugin: &str, event: &AuditEvent) -> Result<bool, StoreError>;
+}
+
+/// What operators decided about plugins, for every host to follow.
+#[async_trait]
+pub trait PluginControls: Send + Sync {
+    /// Of every plugin about which anything was ever decided, by its name. Where that was taken back, the control
+    /// stays and says nothing but by whom.
+    async fn plugin_controls(&self) -> Result<Vec<PluginControl>, StoreError>;
+    /// Replaces the plugin's control. Answers whether it decides otherwise than before, where no control decides
+    /// nothing; only then anything is written, with the event.
+    async fn set_plugin_control(&self, control: &PluginControl, event: &AuditEvent) -> Result<bool, StoreError>;
+    /// Grows with every change of a control, and with nothing else: what a host compares to know that it has to read
+    /// them again. Apart from [`Configurations::generation`], because what is compiled from that does not depend on
+    /// them.
+    async fn plugin_controls_generation(&self) -> Result<i64, StoreError>;
+}
+
 #[async_trait]
 pub trait Housekeeping: Send + Sync {
     /// Fails when the database cannot be read and written now. Costs a durable write: callers limit how often.
     async fn check(&self) -> Result<(), StoreError>;
     /// Deletes at most `limit` rows of each kind of transient thing that expired before `now` (used nonces,
-    /// one-time values, offers and their claims once no access token can name them). Answers how many went.
+    /// one-time values, offers and their claims once no access token can name them, deferred transactions that nobody
+    /// goes on with). Answers how many went.
     async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
     /// Waits for calls that are under way and closes the database; later calls are `Unavailable`.
     async fn close(&self);
@@ -161,6 +265,18 @@ pub trait Housekeeping: Send + Sync {
 
 /// All of it: what `connect` answers. Code that needs one part takes that part's trait.
 pub trait Store:
-    Issuers + Configurations + Keys + Clients + Offers + Issuances + Outbox + Housekeeping + std::fmt::Debug
+    Issuers
+    + Configurations
+    + Keys
+    + Clients
+    + Offers
+    + Issuances
+    + Deferred
+    + Outbox
+    + AuditOrder
+    + Deliveries
+    + PluginControls
+    + Housekeeping
+    + std::fmt::Debug
 {
 }

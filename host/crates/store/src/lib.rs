@@ -4,8 +4,9 @@
 //! - `records`: what goes in and comes out.
 //! - `sql`: the one implementation of the traits, generic over the database.
 //! - `sqlite`, `postgres`: opening a database the way the implementation needs it, and what is different there.
+//! - `statements`: named statements on databases that belong to others, for plugins.
 //! - `migrations`: the embedded schema, applying and checking it.
-//! - `test_util` (feature `test-util`): a PostgreSQL server for tests.
+//! - `test_util` (feature `test-util`): database servers for tests.
 
 mod contract;
 mod migrations;
@@ -13,6 +14,7 @@ mod postgres;
 mod records;
 mod sql;
 mod sqlite;
+pub mod statements;
 #[cfg(any(test, feature = "test-util"))]
 pub mod test_util;
 
@@ -30,13 +32,15 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 pub use contract::{
-    Clients, Configurations, Housekeeping, Issuances, Issuers, Keys, Offers, Outbox, Store, StoreError,
+    AuditOrder, Clients, Configurations, Deferred, Deliveries, Housekeeping, Issuances, Issuers, Keys, Offers, Outbox,
+    PluginControls, Store, StoreError,
 };
 pub use migrations::{MigrationName, MigrationStatus};
 pub use records::{
-    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, EventOutcome,
-    IssuanceBatch, IssuanceOutcome, IssuerRecord, KeyRecord, KeyState, OfferRecord, Published, RedeemOffer, Redemption,
-    StoredCredential, Timestamp, UsedNonce,
+    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, DeferredLease,
+    DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, DeliveryAdvance, DeliveryLease, DeliveryState,
+    EventOutcome, IssuanceBatch, IssuanceOutcome, IssuerRecord, KeyRecord, KeyState, OfferRecord, PluginControl,
+    Published, RedeemOffer, Redemption, StoredCredential, Timestamp, UsedNonce,
 };
 pub use sql::MAX_EVENTS_PER_READ;
 

@@ -9,6 +9,7 @@ mod secured;
 
 pub use issue::{DataIntegrity, Prepared, ProofOptions};
 pub use secured::Secured;
+pub(crate) use secured::decode;
 
 use serde_json::{Map, Value, json};
 
@@ -50,7 +51,7 @@ impl Cryptosuite {
         }
     }
 
-    const fn hash(self) -> CanonicalHash {
+    pub(crate) const fn hash(self) -> CanonicalHash {
         match self {
             Self::EddsaRdfc2022 | Self::EcdsaRdfc2019 => CanonicalHash::Sha256,
         }
@@ -78,13 +79,23 @@ fn signing_input(
     contexts: &Contexts,
 ) -> Result<Vec<u8>, DataIntegrityError> {
     let hash = suite.hash();
-    let document_quads = to_canonical_quads(document, contexts, hash)?;
+    let quads = to_canonical_quads(document, contexts, hash)?;
+    let options = with_context(options, document);
+    let options = to_canonical_quads(&options, contexts, hash).map_err(DataIntegrityError::Options)?;
+    Ok(combined_hash(hash, &options, &quads))
+}
+
+/// The options as a document of their own, under the contexts of the document that they are about.
+pub(crate) fn with_context(options: &Map<String, Value>, document: &Value) -> Value {
     let mut options = options.clone();
     options.insert("@context".to_owned(), document.get("@context").cloned().unwrap_or_else(|| json!([])));
-    let options = to_canonical_quads(&Value::Object(options), contexts, hash).map_err(DataIntegrityError::Options)?;
+    Value::Object(options)
+}
+
+pub(crate) fn combined_hash(hash: CanonicalHash, options: &str, document: &str) -> Vec<u8> {
     let mut input = hash.digest(options.as_bytes());
-    input.extend(hash.digest(document_quads.as_bytes()));
-    Ok(input)
+    input.extend(hash.digest(document.as_bytes()));
+    input
 }
 
 #[cfg(test)]

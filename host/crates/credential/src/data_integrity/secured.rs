@@ -47,7 +47,7 @@ impl fmt::Debug for Secured {
 }
 
 /// base58btc with its multibase prefix; longer text than a signature's is not even decoded.
-fn decode(proof_value: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(proof_value: &str) -> Option<Vec<u8>> {
     let encoded = proof_value.strip_prefix('z').filter(|text| text.len() <= 2 * SIGNATURE_LEN)?;
     bs58::decode(encoded).into_vec().ok().filter(|signature| signature.len() == SIGNATURE_LEN)
 }

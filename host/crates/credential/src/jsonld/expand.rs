@@ -20,17 +20,19 @@ const UNDEFINED: &str = "https://undefined.invalid/#";
 const RELATIVE: &str = "https://relative.invalid/";
 /// What may stand wherever a value may: it is an IRI, and a text.
 const FILLER: &str = "urn:x-present";
-/// How many places are tried for the one that an error is about.
-const MAX_PROBES: usize = 256;
 
-/// The statements, and how many blank nodes they have.
-pub(super) fn statements(document: &Value, contexts: &Contexts) -> Result<(BTreeSet<Statement>, usize), JsonLdError> {
+/// The statements, and how many blank nodes they have. For the place that an error is about, at most `probes` are tried.
+pub(super) fn statements(
+    document: &Value,
+    contexts: &Contexts,
+    probes: usize,
+) -> Result<(BTreeSet<Statement>, usize), JsonLdError> {
     let expansion = expand(document, contexts)?;
     if let Some(error) = expansion.error {
         return Err(error);
     }
     if let Some(loss) = expansion.losses.first() {
-        return Err(locate(document, contexts, loss, expansion.losses.len()));
+        return Err(locate(document, contexts, loss, expansion.losses.len(), probes));
     }
     // Empty lists, nulls and texts like keywords make no statement, so that a mark would not show.
     let mut filled = document.clone();
@@ -38,7 +40,7 @@ pub(super) fn statements(document: &Value, contexts: &Contexts) -> Result<(BTree
         // What else is wrong with the filled copy is not wrong with the document.
         let losses = expand(&filled, contexts)?.losses;
         if let Some(loss) = losses.first() {
-            return Err(locate(&filled, contexts, loss, losses.len()));
+            return Err(locate(&filled, contexts, loss, losses.len(), probes));
         }
     }
     Ok((expansion.statements, expansion.blanks.len()))
@@ -183,10 +185,10 @@ fn fill(value: &mut Value, is_root: bool) -> bool {
 
 /// The error for a loss. Its place is the one without which there is less to lose; trying costs an expansion each,
 /// which is well spent on whoever has to find the mistake.
-fn locate(document: &Value, contexts: &Contexts, loss: &Loss, losses: usize) -> JsonLdError {
+fn locate(document: &Value, contexts: &Contexts, loss: &Loss, losses: usize, probes: usize) -> JsonLdError {
     let mut places = Vec::new();
     collect(document, loss, "$", "", &mut places);
-    let found = places.iter().take(MAX_PROBES).find(|(_, pointer)| {
+    let found = places.iter().take(probes).find(|(_, pointer)| {
         let mut without = document.clone();
         remove(&mut without, pointer);
         expand(&without, contexts).is_ok_and(|expansion| expansion.losses.len() < losses)

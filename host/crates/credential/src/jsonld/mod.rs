@@ -75,10 +75,32 @@ impl From<rdfc::TooHard> for JsonLdError {
     }
 }
 
+/// How many places are tried for the one that an error is about: each costs as much as the document itself.
+const MAX_PROBES: usize = 256;
+
 /// The canonical N-Quads (RDFC-1.0) of a document whose every member becomes a statement.
 pub fn to_canonical_quads(document: &Value, contexts: &Contexts, hash: CanonicalHash) -> Result<String, JsonLdError> {
+    canonical_quads(document, contexts, hash, MAX_PROBES)
+}
+
+/// The same for a document from outside, whose author is not worth the search for his mistake: the path that an error
+/// names is a guess.
+pub(crate) fn to_canonical_quads_of_foreign(
+    document: &Value,
+    contexts: &Contexts,
+    hash: CanonicalHash,
+) -> Result<String, JsonLdError> {
+    canonical_quads(document, contexts, hash, 0)
+}
+
+fn canonical_quads(
+    document: &Value,
+    contexts: &Contexts,
+    hash: CanonicalHash,
+    probes: usize,
+) -> Result<String, JsonLdError> {
     document::check(document, contexts)?;
-    let (statements, blanks) = expand::statements(document, contexts)?;
+    let (statements, blanks) = expand::statements(document, contexts, probes)?;
     Ok(rdfc::canonicalize(&statements, blanks, hash)?)
 }
 

@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::{DIGEST, MAX_DEPTH, MAX_DISCLOSURES, SD, SD_ALG, SHA_256, digest, reserved};
+use super::{DIGEST, MAX_DEPTH, MAX_DISCLOSURES, MAX_VALUES, SD, SD_ALG, SHA_256, digest, reserved};
+use crate::json::value_bound;
 use crate::{ClaimPath, JsonLimits, Segment, parse_strict};
 
 /// An SD-JWT taken apart (RFC 9901 §7.1 without the signature). **It verifies no signature**: for
@@ -55,6 +56,8 @@ pub enum DisclosedError {
     ClashingClaim,
     #[error("there are more than {MAX_DISCLOSURES} disclosures")]
     TooManyDisclosures,
+    #[error("the claims have more than {MAX_VALUES} values")]
+    TooManyValues,
     #[error("the claims are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
 }
@@ -72,14 +75,18 @@ impl Disclosed {
         else {
             return Err(DisclosedError::NotAnSdJwt);
         };
-        let header = decode_object(header).ok_or(DisclosedError::BadJwt)?;
-        let mut payload = decode_object(payload).ok_or(DisclosedError::BadJwt)?;
+        let mut budget = MAX_VALUES;
+        let mut object = |part| match decode_json(part, &mut budget, DisclosedError::BadJwt)? {
+            Value::Object(map) => Ok(map),
+            _ => Err(DisclosedError::BadJwt),
+        };
+        let (header, mut payload) = (object(header)?, object(payload)?);
         match payload.remove(SD_ALG) {
             None => {}
             Some(Value::String(name)) if name == SHA_256 => {}
             Some(_) => return Err(DisclosedError::DigestAlgorithm),
         }
-        let mut resolver = Resolver::new(disclosures)?;
+        let mut resolver = Resolver::new(disclosures, budget)?;
         let claims = resolver.object(payload, &mut Vec::new())?;
         if let Some(unused) = resolver.by_digest.values().map(|disclosure| disclosure.position).min() {
             return Err(DisclosedError::UnmatchedDisclosure(unused));
@@ -115,22 +122,30 @@ struct Resolver {
     seen: std::collections::HashSet<String>,
     disclosed: Vec<DisclosedClaim>,
     hidden: usize,
+    /// How many values may still be copied into `disclosed`, where a disclosure inside another stands twice.
+    copies: usize,
 }
 
 impl Resolver {
-    fn new(disclosures: &str) -> Result<Self, DisclosedError> {
+    fn new(disclosures: &str, mut budget: usize) -> Result<Self, DisclosedError> {
         let mut by_digest = HashMap::new();
         let texts = disclosures.split('~').filter(|_| !disclosures.is_empty());
         for (position, text) in texts.enumerate() {
             if position == MAX_DISCLOSURES {
                 return Err(DisclosedError::TooManyDisclosures);
             }
-            let disclosure = decode_disclosure(text, position).ok_or(DisclosedError::BadDisclosure(position))?;
+            let disclosure = decode_disclosure(text, position, &mut budget)?;
             if by_digest.insert(digest(text), disclosure).is_some() {
                 return Err(DisclosedError::UnmatchedDisclosure(position));
             }
         }
-        Ok(Self { by_digest, seen: std::collections::HashSet::new(), disclosed: Vec::new(), hidden: 0 })
+        Ok(Self {
+            by_digest,
+            seen: std::collections::HashSet::new(),
+            disclosed: Vec::new(),
+            hidden: 0,
+            copies: 2 * MAX_VALUES,
+        })
     }
 
     fn object(
@@ -192,6 +207,7 @@ impl Resolver {
         let claim_path = ClaimPath::new(segments).map_err(|_| DisclosedError::TooDeep)?;
         self.disclosed.push(DisclosedClaim { path: claim_path, value: Value::Null });
         let value = self.below(segment, value, path)?;
+        self.copies = self.copies.checked_sub(count(&value)).ok_or(DisclosedError::TooManyValues)?;
         if let Some(claim) = self.disclosed.get_mut(slot) {
             claim.value = value.clone();
         }
@@ -221,27 +237,33 @@ impl Resolver {
     }
 }
 
-fn decode_object(text: &str) -> Option<Map<String, Value>> {
-    match decode_json(text)? {
-        Value::Object(map) => Some(map),
-        _ => None,
+/// The values in a value, itself included. Its depth is bounded already.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(members) => members.values().map(count).sum(),
+        _ => 0,
     }
 }
 
-fn decode_disclosure(text: &str, position: usize) -> Option<Disclosure> {
-    let Value::Array(items) = decode_json(text)? else { return None };
+fn decode_disclosure(text: &str, position: usize, budget: &mut usize) -> Result<Disclosure, DisclosedError> {
+    let bad = DisclosedError::BadDisclosure(position);
+    let Value::Array(items) = decode_json(text, budget, bad)? else { return Err(bad) };
     let mut items = items.into_iter();
-    match (items.next()?, items.next()?, items.next(), items.next()) {
-        (Value::String(_), value, None, None) => Some(Disclosure { position, name: None, value }),
-        (Value::String(_), Value::String(name), Some(value), None) => {
-            Some(Disclosure { position, name: Some(name), value })
+    match (items.next(), items.next(), items.next(), items.next()) {
+        (Some(Value::String(_)), Some(value), None, None) => Ok(Disclosure { position, name: None, value }),
+        (Some(Value::String(_)), Some(Value::String(name)), Some(value), None) => {
+            Ok(Disclosure { position, name: Some(name), value })
         }
-        _ => None,
+        _ => Err(bad),
     }
 }
 
-fn decode_json(text: &str) -> Option<Value> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let limits = JsonLimits { max_bytes: bytes.len(), ..JsonLimits::default() };
-    parse_strict(std::str::from_utf8(&bytes).ok()?, &limits).ok()
+/// `bad` is the error for everything but too many values, which are counted before they take memory.
+fn decode_json(text: &str, budget: &mut usize, bad: DisclosedError) -> Result<Value, DisclosedError> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| bad)?;
+    let json = std::str::from_utf8(&bytes).map_err(|_| bad)?;
+    *budget = budget.checked_sub(value_bound(json)).ok_or(DisclosedError::TooManyValues)?;
+    let limits = JsonLimits { max_bytes: json.len(), ..JsonLimits::default() };
+    parse_strict(json, &limits).map_err(|_| bad)
 }

@@ -53,7 +53,7 @@ impl Node {
 }
 
 /// Whether a claims path may be made disclosable.
-pub(super) fn check_disclosable(path: &ClaimPath) -> Result<(), SdJwtError> {
+pub(crate) fn check_disclosable(path: &ClaimPath) -> Result<(), SdJwtError> {
     let Some(Segment::Name(claim)) = path.segments().first() else {
         return Err(SdJwtError::NotAnObjectPath(path.to_string()));
     };

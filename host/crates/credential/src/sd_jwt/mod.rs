@@ -11,6 +11,7 @@ mod issue;
 
 pub use disclosed::{Disclosed, DisclosedClaim, DisclosedError};
 pub use frame::DisclosureFrame;
+pub(crate) use frame::check_disclosable;
 pub use issue::{Prepared, SALT_LEN, SaltError, SdJwtHeader, SdJwtVc};
 
 use base64::Engine as _;
@@ -25,6 +26,10 @@ pub const TYP_VC_SD_JWT: &str = "vc+sd-jwt";
 pub const MAX_DEPTH: usize = 64;
 /// Most disclosures of one credential.
 pub const MAX_DISCLOSURES: usize = 4096;
+
+/// Most values (members, elements) of one credential's payload and disclosures together. Read, a value of two
+/// characters takes about a hundred bytes.
+pub const MAX_VALUES: usize = 200_000;
 
 /// Member names that carry the mechanism itself (RFC 9901 §4.1).
 const SD: &str = "_sd";
@@ -59,7 +64,7 @@ fn digest(disclosure: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(disclosure.as_bytes()))
 }
 
-fn reserved(name: &str) -> Option<&'static str> {
+pub(crate) fn reserved(name: &str) -> Option<&'static str> {
     RESERVED.into_iter().find(|reserved| *reserved == name)
 }
 

@@ -1,33 +1,34 @@
 //! `chancery:host/log`: guest lines become `tracing` events that name plugin and request.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
 use crate::bindings::host::log::{Host, Level};
 use crate::guest::Guest;
 use crate::text::escaped;
 
-/// Lines and bytes of one call, and fields of one line; part of the contract in `wit/`.
-const MAX_LINES: u32 = 64;
-const MAX_BYTES: usize = 16 << 10;
+/// Fields of one line; part of the contract in `wit/`.
 const MAX_FIELDS: usize = 32;
+
+/// So many seconds' lines may come at once.
+const BURST_SECONDS: u32 = 2;
 
 /// What a call may still log, and what was dropped.
 #[derive(Debug)]
 pub(crate) struct LogMeter {
     lines_left: u32,
-    bytes_left: usize,
+    bytes_left: u64,
     pub(crate) dropped: u64,
 }
 
-impl Default for LogMeter {
-    fn default() -> Self {
-        Self { lines_left: MAX_LINES, bytes_left: MAX_BYTES, dropped: 0 }
-    }
-}
-
 impl LogMeter {
-    /// Whether a line of this many bytes still fits.
-    fn admit(&mut self, bytes: usize) -> bool {
+    pub(crate) fn new(lines: u32, bytes: u64) -> Self {
+        Self { lines_left: lines, bytes_left: bytes, dropped: 0 }
+    }
+
+    /// Whether a line of this many bytes still fits into the call.
+    fn admit(&mut self, bytes: u64) -> bool {
         if self.lines_left == 0 || bytes > self.bytes_left {
-            self.dropped += 1;
             return false;
         }
         self.lines_left -= 1;
@@ -36,11 +37,40 @@ impl LogMeter {
     }
 }
 
+/// Log lines over all calls of a generation: a bucket that fills by `per_second`.
+#[derive(Debug)]
+pub(crate) struct LogRate {
+    per_second: u32,
+    bucket: Mutex<(f64, Instant)>,
+}
+
+impl LogRate {
+    pub(crate) fn new(per_second: u32, now: Instant) -> Self {
+        Self { per_second, bucket: Mutex::new((f64::from(per_second * BURST_SECONDS), now)) }
+    }
+
+    fn admit(&self, now: Instant) -> bool {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let (level, last) = &mut *bucket;
+        let filled = *level + now.saturating_duration_since(*last).as_secs_f64() * f64::from(self.per_second);
+        *level = filled.min(f64::from(self.per_second * BURST_SECONDS));
+        *last = now;
+        if *level < 1.0 {
+            return false;
+        }
+        *level -= 1.0;
+        true
+    }
+}
+
 impl Host for Guest {
     fn write(&mut self, level: Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         let bytes = message.len() + fields.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
-        if self.log.admit(bytes) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        if self.log.admit(bytes) && self.world.log_rate.admit(Instant::now()) {
             emit(self, level, &escaped(&message), &joined(&fields));
+        } else {
+            self.log.dropped += 1;
         }
         Ok(())
     }
@@ -81,17 +111,27 @@ fn joined(fields: &[(String, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn lines_and_bytes_are_counted() {
-        let mut meter = LogMeter::default();
-        assert!(meter.admit(MAX_BYTES));
+        let mut meter = LogMeter::new(64, 16);
+        assert!(meter.admit(16));
         assert!(!meter.admit(1));
-        assert!(meter.admit(0));
-        assert_eq!(meter.dropped, 1);
         let admitted = (0..200).filter(|_| meter.admit(0)).count();
-        assert_eq!(admitted, 62);
+        assert_eq!(admitted, 63);
+    }
+
+    #[test]
+    fn the_rate_allows_a_burst_and_then_its_share() {
+        let start = Instant::now();
+        let rate = LogRate::new(10, start);
+        let admitted = |at| (0..100).filter(|_| rate.admit(at)).count();
+        assert_eq!(admitted(start), 20);
+        assert_eq!(admitted(start + Duration::from_millis(500)), 5);
+        assert_eq!(admitted(start + Duration::from_secs(60)), 20);
     }
 
     #[test]

@@ -3,13 +3,20 @@
 pub(crate) mod blobs;
 mod config;
 pub(crate) mod files;
+pub(crate) mod http;
+pub(crate) mod journal;
+mod kv;
 pub(crate) mod log;
 mod prepared;
+pub(crate) mod secrets;
+mod sign;
+mod sql;
 mod trace;
 
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::host;
+use crate::contract::Capability;
 use crate::guest::Guest;
 
 /// Bytes that one `read` gives; part of the contract in `wit/`.
@@ -24,9 +31,18 @@ pub(crate) fn add_base_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result
     host::prepared::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
 }
 
-/// Links the granted files.
-pub(crate) fn add_files_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    host::files::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest)
+/// Links what one capability consists of.
+pub(crate) fn add_to_linker(linker: &mut Linker<Guest>, capability: Capability) -> wasmtime::Result<()> {
+    match capability {
+        Capability::Files => host::files::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+        Capability::Http => wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker),
+        Capability::Journal => host::journal::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+        Capability::Kv => host::kv::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+        Capability::Reveal => host::reveal::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+        Capability::Secrets => host::secrets::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+        Capability::Sign => host::sign::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+        Capability::Sql => host::sql::add_to_linker::<_, HasSelf<Guest>>(linker, |guest| guest),
+    }
 }
 
 /// The part of `bytes` that a guest asked for: never beyond the end, never more than [`MAX_READ`].

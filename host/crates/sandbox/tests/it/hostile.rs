@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chancery_sandbox::{CallError, FetchRequest, LimitKind};
+use chancery_sandbox::{CallError, LimitKind, PluginRequest};
 use serde_json::json;
 
 use crate::capture::Captured;
@@ -217,7 +217,7 @@ async fn the_world_outside_is_empty() {
 #[tokio::test]
 async fn the_request_arrives_whole() {
     let host = Host::hostile(GRANT).await;
-    let request = FetchRequest {
+    let request = PluginRequest {
         subject_claims: json!({"given_name": "Ada", "quotes": "\"'\\ \u{0}"}),
         requested_claims: vec![vec!["address".to_owned(), "city".to_owned()]],
         locales: vec!["ta".to_owned(), "en".to_owned()],
@@ -242,7 +242,7 @@ async fn the_request_arrives_whole() {
 #[tokio::test]
 async fn what_is_no_object_does_not_reach_the_plugin() {
     let host = Host::hostile(GRANT).await;
-    let request = FetchRequest { settings: json!("text"), ..request("echo") };
+    let request = PluginRequest { settings: json!("text"), ..request("echo") };
     let error = host.sandbox().fetch("hostile", request).await.unwrap_err();
     assert!(matches!(error, CallError::InvalidRequest(_)), "{error}");
     assert!(error.detail().contains("settings"), "{error}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chancery_sandbox::{CallError, CompileMode, FetchRequest, Fetched, PluginStatus, Sandbox, SandboxOptions, Stage};
+use chancery_sandbox::{CallError, CompileMode, Fetched, PluginRequest, PluginStatus, Sandbox, SandboxOptions, Stage};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -100,14 +100,14 @@ impl Host {
     }
 }
 
-pub(crate) fn request(subject_id: &str) -> FetchRequest {
-    FetchRequest {
+pub(crate) fn request(subject_id: &str) -> PluginRequest {
+    PluginRequest {
         request_id: "req-1".to_owned(),
         issuer_id: "default".to_owned(),
         configuration_id: "Farmer".to_owned(),
         format: "dc+sd-jwt".to_owned(),
         subject_id: subject_id.to_owned(),
-        ..FetchRequest::default()
+        ..PluginRequest::default()
     }
 }
 

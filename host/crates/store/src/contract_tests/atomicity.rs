@@ -10,7 +10,7 @@ use serde_json::json;
 use super::fixtures::*;
 use super::{TestDatabase, is_unavailable, race};
 use crate::sql::fault;
-use crate::{IssuanceOutcome, OfferRecord, StoreError};
+use crate::{IssuanceOutcome, OfferRecord, PluginControl, Store, StoreError};
 
 /// Fails each statement and the commit of `call` in turn, until it comes through: whatever failed, the database is
 /// as it was before.
@@ -61,10 +61,55 @@ pub(crate) async fn a_call_that_fails_at_any_step_leaves_nothing(database: &impl
     }
     fail_every_step(database, "issue", || async { store.record_issuances(&batches).await }).await;
     fail_every_step(database, "issue one by one", || async { store.record_issuances(&conflicting).await }).await;
+    fail_deferral_at_every_step(database, &**store).await;
+    fail_delivery_at_every_step(database, &**store).await;
     let events = [done.clone()];
     fail_every_step(database, "append_events", || async { store.append_events(&events).await }).await;
     fail_every_step(database, "check", || async { store.check().await }).await;
     fail_every_step(database, "delete_expired", || async { store.delete_expired(at(1000), 10).await }).await;
+}
+
+async fn fail_deferral_at_every_step(database: &impl TestDatabase, store: &dyn Store) {
+    let done = &event("a", "deferred");
+    let (taken, nothing, issued) = (batch("a", &["d1"], &[]), batch("a", &[], &[]), batch("a", &["d2"], &["c6"]));
+    let refused = batch("a", &["d3", "d1"], &["c7"]);
+    let lease = &deferred_lease("a", "t", "h");
+    for (hash, taken) in [("t", &taken), ("u", &nothing)] {
+        let deferred = deferred("a", hash);
+        fail_every_step(database, "create_deferred", || async { store.create_deferred(&deferred, taken).await }).await;
+    }
+    let take = || async { store.lease_deferred(lease, at(1)).await };
+    fail_every_step(database, "lease_deferred", take).await;
+    fail_every_step(database, "release_deferred", || async { store.release_deferred(lease).await }).await;
+    fail_every_step(database, "lease_deferred", take).await;
+    let update = &deferred_update();
+    let go_on = || async { store.update_deferred(lease, update, &nothing).await };
+    fail_every_step(database, "update_deferred", go_on).await;
+    fail_every_step(database, "lease_deferred", take).await;
+    let before = database.dump().await;
+    assert!(!matches!(store.finish_deferred(lease, &refused).await, Ok(Some(IssuanceOutcome::Recorded) | None)));
+    assert_eq!(database.dump().await, before, "a refused one leaves nothing");
+    fail_every_step(database, "finish_deferred", || async { store.finish_deferred(lease, &issued).await }).await;
+    let lease = &deferred_lease("a", "u", "h");
+    fail_every_step(database, "lease_deferred", || async { store.lease_deferred(lease, at(1)).await }).await;
+    fail_every_step(database, "fail_deferred", || async { store.fail_deferred(lease, done).await }).await;
+}
+
+async fn fail_delivery_at_every_step(database: &impl TestDatabase, store: &dyn Store) {
+    let done = &event("a", "delivered");
+    let (lease, rejected) = (delivery_lease("p", "h"), [event("a", "audit.reject")]);
+    fail_every_step(database, "sequence_events", || async { store.sequence_events(5).await }).await;
+    fail_every_step(database, "lease_delivery", || async { store.lease_delivery(&lease, at(1)).await }).await;
+    let advance = delivery_advance("p", "h", 0, 3);
+    let move_on = || async { store.advance_delivery(&advance, &rejected).await };
+    fail_every_step(database, "advance_delivery", move_on).await;
+    let delete = || async { store.delete_delivered_events(at(1000), 10).await };
+    fail_every_step(database, "delete_delivered_events", delete).await;
+    fail_every_step(database, "release_delivery", || async { store.release_delivery("p", "h").await }).await;
+    fail_every_step(database, "forget_delivery", || async { store.forget_delivery("p", done).await }).await;
+    let disabled = PluginControl { disabled: true, ..control("p") };
+    let disable = || async { store.set_plugin_control(&disabled, done).await };
+    fail_every_step(database, "set_plugin_control", disable).await;
 }
 
 /// Polls `call` `polls` times and drops it then, as a server does with a request whose client is gone.

@@ -4,8 +4,9 @@ use chrono::{DateTime, Duration};
 use serde_json::json;
 
 use crate::{
-    AuditEvent, ClientRecord, ConfigurationDraft, EventOutcome, IssuanceBatch, IssuerRecord, KeyRecord, KeyState,
-    OfferRecord, RedeemOffer, Store, StoredCredential, Timestamp, UsedNonce,
+    AuditEvent, ClientRecord, ConfigurationDraft, DeferredLease, DeferredRecord, DeferredState, DeferredUpdate,
+    DeliveryAdvance, DeliveryLease, EventOutcome, IssuanceBatch, IssuerRecord, KeyRecord, KeyState, OfferRecord,
+    PluginControl, RedeemOffer, Store, StoredCredential, Timestamp, UsedNonce,
 };
 
 /// Seconds after 2027-01-15T08:00:00.123456Z.
@@ -160,5 +161,54 @@ pub(crate) fn batch(issuer_id: &str, nonces: &[&str], credentials: &[&str]) -> I
         nonces: nonces.iter().map(|hash| nonce(hash)).collect(),
         credentials: credentials.iter().map(|id| credential(issuer_id, id)).collect(),
         events: credentials.iter().map(issued).collect(),
+    }
+}
+
+/// Pending, until `at(100)`.
+pub(crate) fn deferred(issuer_id: &str, hash: &str) -> DeferredRecord {
+    DeferredRecord {
+        issuer_id: issuer_id.into(),
+        transaction_hash: hash.into(),
+        offer_id: Some("offer".into()),
+        configuration_id: "farmer".into(),
+        configuration_version: 7,
+        kind: "issuer".into(),
+        sealed_state: vec![4, 0, 5],
+        state: DeferredState::Pending,
+        attempts: 0,
+        created_at: at(0),
+        poll_after: at(5),
+        expires_at: at(100),
+    }
+}
+
+/// Until `at(20)`.
+pub(crate) fn deferred_lease(issuer_id: &str, hash: &str, holder: &str) -> DeferredLease {
+    DeferredLease { issuer_id: issuer_id.into(), transaction_hash: hash.into(), holder: holder.into(), until: at(20) }
+}
+
+pub(crate) fn deferred_update() -> DeferredUpdate {
+    DeferredUpdate { kind: "audit".into(), sealed_state: vec![6, 0], poll_after: at(30) }
+}
+
+/// Until `at(20)`.
+pub(crate) fn delivery_lease(plugin: &str, holder: &str) -> DeliveryLease {
+    DeliveryLease { plugin: plugin.into(), holder: holder.into(), until: at(20) }
+}
+
+/// At `at(15)`.
+pub(crate) fn delivery_advance(plugin: &str, holder: &str, from: u64, to: u64) -> DeliveryAdvance {
+    DeliveryAdvance { plugin: plugin.into(), holder: holder.into(), from, to, now: at(15) }
+}
+
+/// Decides nothing.
+pub(crate) fn control(plugin: &str) -> PluginControl {
+    PluginControl {
+        plugin: plugin.into(),
+        disabled: false,
+        held_generation: None,
+        held_from: None,
+        changed_at: at(4),
+        changed_by: "client:admin".into(),
     }
 }

@@ -2,10 +2,14 @@
 
 pub(crate) mod administration;
 pub(crate) mod atomicity;
+pub(crate) mod audit_order;
+pub(crate) mod deferred;
+pub(crate) mod deliveries;
 pub(crate) mod fixtures;
 pub(crate) mod housekeeping;
 pub(crate) mod issuances;
 pub(crate) mod offers;
+pub(crate) mod plugin_controls;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -114,6 +118,50 @@ macro_rules! contract_suite {
                 issuances_of_two_issuers_are_apart,
                 one_racer_uses_a_nonce,
                 one_racer_takes_a_credential_id,
+            ],
+            deferred: [
+                a_deferred_transaction_reads_as_it_was_written,
+                deferring_takes_what_an_issuance_takes,
+                a_transaction_hash_is_taken_once_in_an_issuer,
+                one_caller_at_a_time_has_the_lease,
+                one_racer_gets_the_lease,
+                a_transaction_expires_at_its_instant,
+                an_ended_lease_is_taken_over,
+                an_update_keeps_the_state_and_gives_the_lease_up,
+                an_update_may_record_what_only_waits,
+                without_the_lease_nothing_is_written,
+                a_transaction_is_finished_once,
+                a_refused_issuance_leaves_the_transaction,
+                racing_callers_issue_once,
+                a_failed_transaction_is_gone,
+                deferred_transactions_of_two_issuers_are_apart,
+                delete_expired_spares_a_transaction_that_somebody_goes_on_with,
+            ],
+            audit_order: [
+                positions_have_no_gap_over_all_issuers,
+                positions_are_given_in_steps,
+                events_are_read_from_a_position_in_limits,
+                a_position_outlives_its_event,
+                racing_hosts_give_each_event_one_position,
+                delivered_events_are_deleted_when_all_have_them,
+                without_a_delivery_nothing_is_deleted,
+                a_young_event_is_kept,
+            ],
+            deliveries: [
+                one_host_at_a_time_delivers,
+                one_racer_gets_the_delivery,
+                a_delivery_moves_on_for_its_holder_only,
+                a_delivery_never_passes_what_was_not_given,
+                a_delivery_goes_on_where_another_host_left_it,
+                what_a_plugin_rejects_is_an_event_with_the_advance,
+                racing_advances_move_on_once,
+                a_forgotten_delivery_holds_nothing_back,
+            ],
+            plugin_controls: [
+                a_control_is_set_changed_and_taken_back,
+                a_control_that_decides_nothing_is_not_written,
+                every_part_of_a_control_counts,
+                one_racer_changes_a_control,
             ],
             housekeeping: [
                 events_are_read_in_order_and_in_pages,

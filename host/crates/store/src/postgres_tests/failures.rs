@@ -3,21 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::{PgDatabase, options};
+use super::{PgDatabase, options, sessions_wait};
 use crate::contract_tests::fixtures::*;
 use crate::contract_tests::{TestDatabase as _, is_unavailable, race};
 use crate::{IssuanceOutcome, StoreError, StoreOptions, connect};
-
-/// Waits until a session of this database waits for a lock.
-async fn somebody_waits(watcher: &mut PgConnection) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity \
-         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while watcher.fetch_one(waiting).await.unwrap().get::<i64, _>(0) == 0 {
-        tokio::task::yield_now().await;
-    }
-}
 
 fn use_nonce(hash: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("INSERT INTO used_nonces VALUES ('a', '{hash}', '2030-01-01Z')"))
@@ -71,7 +62,7 @@ async fn the_one_that_a_deadlock_ends_is_run_again() {
         let store = Arc::clone(&store);
         async move { store.record_issuances(&[batch("a", &["n1", "n2"], &["c"])]).await }
     });
-    somebody_waits(&mut watcher).await;
+    sessions_wait(&mut watcher, 1).await;
     // Goes on only when the store's transaction is ended.
     transaction.execute(use_nonce("n1")).await.unwrap();
     transaction.rollback().await.unwrap();
@@ -92,7 +83,7 @@ async fn keys_are_taken_in_their_order() {
         let store = Arc::clone(&store);
         async move { store.record_issuances(&[batch("a", &["n2", "n1"], &["c"])]).await }
     });
-    somebody_waits(&mut watcher).await;
+    sessions_wait(&mut watcher, 1).await;
     transaction.execute(use_nonce("n2")).await.expect("nobody took it before n1");
     transaction.commit().await.unwrap();
     let refused = recording.await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! The contract on PostgreSQL, and what only a server can do.
 
 mod failures;
+mod ordering;
 mod schema;
 
 use std::sync::Arc;
@@ -58,6 +59,15 @@ impl TestDatabase for PgDatabase {
         }
         connection.close().await.unwrap();
         dump
+    }
+}
+
+/// Waits until that many sessions of this database, or more, wait for a lock.
+async fn sessions_wait(watcher: &mut PgConnection, count: i64) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while watcher.fetch_one(waiting).await.unwrap().get::<i64, _>(0) < count {
+        tokio::task::yield_now().await;
     }
 }
 

@@ -192,6 +192,11 @@ impl<'q> Statement<'q> {
         self.value(Value::Integer(integer))
     }
 
+    /// A position in the order of events. One that the database cannot count to is as good as its last.
+    pub(crate) fn position(self, position: u64) -> Self {
+        self.integer(i64::try_from(position).unwrap_or(i64::MAX))
+    }
+
     pub(crate) fn bytes(self, bytes: &'q [u8]) -> Self {
         self.value(Value::Bytes(Some(bytes)))
     }
@@ -241,6 +246,10 @@ impl<DB: Driver> Row<DB> {
 
     pub(crate) fn integer(&self, column: &str) -> Result<i64, StoreError> {
         DB::integer(&self.0, column).map_err(unavailable)
+    }
+
+    pub(crate) fn position(&self, column: &str) -> Result<u64, StoreError> {
+        u64::try_from(self.integer(column)?).map_err(unavailable)
     }
 
     pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {

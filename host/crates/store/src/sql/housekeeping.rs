@@ -9,7 +9,7 @@ const CHECK_READ: &str = "SELECT checks FROM store_check WHERE slot = 1";
 /// What is chosen, and how that is deleted. Chosen first and apart, because a planner that joins the two may run
 /// the choice more often than once, and then delete more than the limit. Strictly before `now`: at the very
 /// instant of its expiry a nonce's row may still be needed.
-const DELETE_EXPIRED: [[&str; 2]; 3] = [
+const DELETE_EXPIRED: [[&str; 2]; 4] = [
     [
         "SELECT issuer_id, nonce_hash FROM used_nonces WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
         "DELETE FROM used_nonces WHERE (issuer_id, nonce_hash) IN (SELECT issuer_id, nonce_hash FROM expired)",
@@ -22,6 +22,13 @@ const DELETE_EXPIRED: [[&str; 2]; 3] = [
     [
         "SELECT issuer_id, offer_id FROM offers WHERE kept_until < $1 ORDER BY kept_until LIMIT $2",
         "DELETE FROM offers WHERE (issuer_id, offer_id) IN (SELECT issuer_id, offer_id FROM expired)",
+    ],
+    [
+        // Whoever still goes on with it was asked in time.
+        "SELECT issuer_id, transaction_hash FROM deferred_transactions \
+         WHERE expires_at < $1 AND (lease_until IS NULL OR lease_until <= $1) ORDER BY expires_at LIMIT $2",
+        "DELETE FROM deferred_transactions \
+         WHERE (issuer_id, transaction_hash) IN (SELECT issuer_id, transaction_hash FROM expired)",
     ],
 ];
 

@@ -5,8 +5,11 @@
 //! first statement writes, so that racing writers queue up there and nothing is decided on what another one is
 //! about to change; what makes a write right stands in that statement's condition.
 
+mod audit_order;
 mod clients;
 mod configurations;
+mod deferred;
+mod deliveries;
 mod driver;
 #[cfg(test)]
 pub(crate) mod fault;
@@ -17,6 +20,7 @@ mod issuers;
 mod keys;
 mod offers;
 mod outbox;
+mod plugin_controls;
 mod write;
 
 use sqlx::Pool;

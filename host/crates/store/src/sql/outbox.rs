@@ -70,7 +70,7 @@ fn insert<'q>(rows: &[&'q AuditEvent]) -> Statement<'q> {
     })
 }
 
-fn event<DB: Driver>(row: &Row<DB>) -> Result<AuditEvent, StoreError> {
+pub(super) fn event<DB: Driver>(row: &Row<DB>) -> Result<AuditEvent, StoreError> {
     Ok(AuditEvent {
         event_id: row.text("event_id")?,
         issuer_id: row.text("issuer_id")?,

@@ -1,5 +1,7 @@
-//! A PostgreSQL server for tests, of the distribution's package. It runs as a user that is not root, in a folder of
+//! Database servers for tests, of the distribution's packages. Each runs as a user that is not root, in a folder of
 //! its own, reached by a Unix socket, and ends with the process that started it.
+
+pub mod mariadb;
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -19,7 +21,9 @@ const USERS: [&str; 2] = ["postgres", "nobody"];
 pub enum TestServerError {
     #[error("PostgreSQL's initdb is neither in {VERSIONS}/*/bin nor in PATH: install the package `postgresql`")]
     NotInstalled,
-    #[error("the PostgreSQL server for tests failed: {0}")]
+    #[error("MariaDB's mariadbd is neither in /usr/sbin nor in PATH: install the package `mariadb-server`")]
+    MariaDbNotInstalled,
+    #[error("the database server for tests failed: {0}")]
     Failed(String),
 }
 
@@ -42,23 +46,10 @@ impl PostgresServer {
 
     pub fn start() -> Result<Self, TestServerError> {
         let programs = programs().ok_or(TestServerError::NotInstalled)?;
-        let mut script = unprivileged("sh")?
-            .args(["-c", SCRIPT, "sh"])
-            .arg(&programs)
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let mut home = String::new();
-        if let Some(stdout) = &mut script.stdout {
-            BufReader::new(stdout).read_line(&mut home).map_err(failed)?;
-        }
-        if home.is_empty() {
-            return Err(complaint(script));
-        }
-        Ok(Self { programs, script, home: home.trim_end().into(), databases: AtomicU64::new(0) })
+        let mut command = unprivileged("sh", &USERS)?;
+        command.args(["-c", SCRIPT, "sh"]).arg(&programs);
+        let (script, home) = start(command)?;
+        Ok(Self { programs, script, home, databases: AtomicU64::new(0) })
     }
 
     /// Creates an empty database and answers its URL.
@@ -100,13 +91,27 @@ fn has_initdb(folder: &Path) -> bool {
     folder.join("initdb").is_file()
 }
 
-/// PostgreSQL refuses to run as root.
-fn unprivileged(program: &str) -> Result<Command, TestServerError> {
+/// Starts the script that runs a server, and answers the folder of the server's socket.
+fn start(mut command: Command) -> Result<(Child, PathBuf), TestServerError> {
+    let script = command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = script.spawn().map_err(failed)?;
+    let mut home = String::new();
+    if let Some(stdout) = &mut script.stdout {
+        BufReader::new(stdout).read_line(&mut home).map_err(failed)?;
+    }
+    if home.is_empty() {
+        return Err(complaint(script));
+    }
+    Ok((script, home.trim_end().into()))
+}
+
+/// Database servers refuse to run as root.
+fn unprivileged(program: &str, users: &[&str]) -> Result<Command, TestServerError> {
     // This process' own folder belongs to the user that it runs as.
     if std::fs::metadata("/proc/self").map_err(failed)?.uid() != 0 {
         return Ok(Command::new(program));
     }
-    for user in USERS {
+    for user in users {
         let id = Command::new("id").args(["-g", user]).output().map_err(failed)?;
         if id.status.success() {
             let group = String::from_utf8_lossy(&id.stdout).trim_end().to_owned();
@@ -115,7 +120,7 @@ fn unprivileged(program: &str) -> Result<Command, TestServerError> {
             return Ok(command);
         }
     }
-    Err(failed("it cannot run as root, and there is neither a user postgres nor nobody"))
+    Err(failed(format!("it cannot run as root, and there is no user {}", users.join(" or "))))
 }
 
 fn complaint(mut script: Child) -> TestServerError {

@@ -1,8 +1,14 @@
 //! What goes in and comes out of the store. Ids and hashes are text; sealed things are opaque bytes that only
 //! `chancery-keys` opens.
 
+mod deferred;
+mod plugins;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use deferred::{DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate};
+pub use plugins::{DeliveryAdvance, DeliveryLease, DeliveryState, PluginControl};
 
 /// A point in time as both databases keep it, so that what is read equals what was written: cut to
 /// microseconds, a leap second as the second after it, and between the years 0 and 9999, because only there
@@ -254,6 +260,8 @@ pub enum EventOutcome {
 /// One security-relevant action. Carries no personal data: subjects stand here only as keyed hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
+    /// Unique. One that grows with time (`UUIDv7`) keeps the index over them cheap: each event is written next to the
+    /// former one, instead of on a page of its own.
     pub event_id: String,
     pub issuer_id: String,
     pub at: Timestamp,

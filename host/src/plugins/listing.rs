@@ -1,26 +1,6 @@
-//! The sandbox as this host sets it up, and its plugins in words.
+//! Plugins in words, for `chancery plugin list`.
 
-use std::path::PathBuf;
-
-use chancery_keys::Keyring;
-use chancery_sandbox::{CompileMode, PluginStatus, Sandbox, SandboxOptions, Stage};
-
-use crate::app::StartError;
-use crate::config::Config;
-
-/// The hidden subcommand in which a plugin is compiled, apart from the host.
-pub const COMPILE_WORKER: &str = "compile-worker";
-
-pub async fn start(config: &Config, keyring: &Keyring, program: PathBuf) -> Result<Sandbox, StartError> {
-    let failed = |e: &(dyn std::error::Error + 'static)| StartError::because("the plugin sandbox cannot start", e);
-    // No issuer is named "": the cache belongs to the host.
-    let cache_key = keyring.derive_bytes("", "plugin compile cache").map_err(|e| failed(&e))?;
-    let compile = CompileMode::Child { program, args: vec![COMPILE_WORKER.into()] };
-    let mut options = SandboxOptions::new(&config.plugins.dir, config.cache_dir(), *cache_key, compile);
-    options.max_instances = config.plugins.max_instances;
-    options.rescan = config.plugins.rescan;
-    Sandbox::start(options).await.map_err(|e| failed(&e))
-}
+use chancery_sandbox::{PluginStatus, Stage};
 
 /// All plugins as an operator reads them: a row each, and below it what keeps it from serving.
 pub fn listing(plugins: &[PluginStatus]) -> String {
@@ -96,7 +76,7 @@ fn shortened(digest: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use chancery_sandbox::{Calls, Kind, Serving};
+    use chancery_sandbox::{BreakerState, Calls, Kind, Serving};
 
     use super::*;
 
@@ -109,17 +89,24 @@ mod tests {
             reason: None,
             missing_grants: None,
             sha256: Some("ab".repeat(32)),
+            release: None,
+            instead_of: None,
+            signer: None,
+            required: false,
             version: None,
             summary: None,
             grants: Vec::new(),
             limits: None,
             serving: None,
+            former: Vec::new(),
+            breaker: BreakerState::Closed,
+            retry_after_ms: None,
             calls: Calls::default(),
         }
     }
 
     fn active() -> PluginStatus {
-        let serving = Serving { generation: "g".to_owned(), sha256: "cd".repeat(32), version: "0.1.0".to_owned() };
+        let serving = Serving { generation: "g".to_owned(), release: "r".to_owned(), sha256: "cd".repeat(32), version: "0.1.0".to_owned() };
         PluginStatus {
             version: Some("0.1.0".to_owned()),
             serving: Some(serving),

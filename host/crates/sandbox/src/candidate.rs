@@ -1,0 +1,123 @@
+//! A generation before it serves: what the contract asks every plugin first.
+
+use serde::Deserialize;
+use wasmtime::Store;
+
+use crate::bindings::lifecycle::exports::chancery::plugin::lifecycle::ConfigProblem;
+use crate::bindings::lifecycle::{Lifecycle, LifecyclePre};
+use crate::bindings::types;
+use crate::call::{self, Answer, Budget};
+use crate::error::{CallError, LimitKind};
+use crate::generation::to_call_error;
+use crate::guest::{Guest, World};
+use crate::limits::Limits;
+use crate::loader::{Failure, Outcome, rejected};
+use crate::status::Stage;
+use crate::text::{cut, escaped};
+
+/// Bytes of what `describe` returns; part of the contract in `wit/`.
+const MAX_DESCRIPTION: usize = 64 << 10;
+
+/// How much of a plugin's words the status shows.
+const MAX_SHOWN_PROBLEMS: usize = 20;
+const MAX_SHOWN_TEXT: usize = 1 << 10;
+
+/// A generation that is linked and has not answered anything yet.
+pub(crate) struct Candidate {
+    pub(crate) lifecycle: LifecyclePre<Guest>,
+    pub(crate) limits: Limits,
+    pub(crate) world: World,
+}
+
+/// What a plugin says about itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) version: String,
+    pub(crate) summary: String,
+}
+
+impl Candidate {
+    /// `describe` and `validate-config`.
+    pub(crate) async fn configured(&self) -> Result<Description, Failure> {
+        let stage = |reason| rejected(Stage::Configured, reason);
+        let text = self
+            .ask(&Budget::of_call(&self.limits), |store, plugin| {
+                Box::pin(plugin.chancery_plugin_lifecycle().call_describe(store))
+            })
+            .await
+            .map_err(|error| failed(Stage::Configured, "describe", &error))?;
+        if text.len() > MAX_DESCRIPTION {
+            return Err(stage(format!("describe gave {} bytes", text.len())));
+        }
+        let description: Description = serde_json::from_str(&text)
+            .map_err(|error| stage(format!("describe gave no valid description: {error}")))?;
+        let config = serde_json::to_string(&*self.world.config).map_err(|error| stage(error.to_string()))?;
+        self.ask(&Budget::of_call(&self.limits), |store, plugin| {
+            Box::pin(async move {
+                let lifecycle = plugin.chancery_plugin_lifecycle();
+                lifecycle.call_validate_config(store, &config).await
+            })
+        })
+        .await
+        .map_err(|error| failed(Stage::Configured, "validate-config", &error))?
+        .map_err(|problems| stage(show_problems(&problems)))?;
+        Ok(description)
+    }
+
+    /// `prepare` and `health`.
+    pub(crate) async fn probed(&mut self) -> Result<(), Failure> {
+        let budget = Budget::of_prepare(&self.limits);
+        let prepared = self
+            .ask(&budget, |store, plugin| Box::pin(plugin.chancery_plugin_lifecycle().call_prepare(store)))
+            .await
+            .and_then(|answer| self.understood(answer))
+            .map_err(|error| failed(Stage::Probed, "prepare", &error))?;
+        self.world.prepared = prepared.into();
+        self.ask(&Budget::of_call(&self.limits), |store, plugin| {
+            Box::pin(plugin.chancery_plugin_lifecycle().call_health(store))
+        })
+        .await
+        .and_then(|answer| self.understood(answer))
+        .map_err(|error| failed(Stage::Probed, "health", &error))
+    }
+
+    async fn ask<R>(
+        &self,
+        budget: &Budget,
+        entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a Lifecycle) -> Answer<'a, R>,
+    ) -> Result<R, CallError> {
+        let outcome = call::run(&self.lifecycle, self.world.clone(), budget.context(), budget, entry);
+        match outcome.await {
+            Ok((answer, _)) => Ok(answer),
+            Err(fault) => Err(fault.into_call_error(&self.world.plugin)),
+        }
+    }
+
+    fn understood<T>(&self, answer: Result<T, types::Error>) -> Result<T, CallError> {
+        answer.map_err(|error| to_call_error(&self.world.plugin, error))
+    }
+}
+
+fn show_problems(problems: &[ConfigProblem]) -> String {
+    let show = |problem: &ConfigProblem| {
+        let path = escaped(cut(&problem.path, MAX_SHOWN_TEXT));
+        let message = escaped(cut(&problem.message, MAX_SHOWN_TEXT));
+        format!("[config] {path}: {message}")
+    };
+    if problems.is_empty() {
+        return "the plugin refuses its configuration without a reason".to_owned();
+    }
+    let shown: Vec<String> = problems.iter().take(MAX_SHOWN_PROBLEMS).map(show).collect();
+    shown.join("\n")
+}
+
+/// A lifecycle call that gave no answer, or an error.
+fn failed(stage: Stage, call: &str, error: &CallError) -> Failure {
+    let may_pass = match error {
+        CallError::Unavailable { .. } => true,
+        CallError::Limit { which, .. } => matches!(which, LimitKind::Cpu | LimitKind::Wall),
+        _ => false,
+    };
+    let reason = format!("{call}: {}", error.detail());
+    Failure { outcome: Outcome::Rejected { stage, reason }, may_pass }
+}

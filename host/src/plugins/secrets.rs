@@ -1,0 +1,114 @@
+//! Secrets of the server's configuration, by name. Read at each use: a replaced file is a rotated secret.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chancery_sandbox::ports::{Reader, SecretPort};
+use chancery_store::Store;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::audit::Actor;
+use crate::clock::Clock;
+use crate::config::Plugins;
+use crate::config::plugins::Secret;
+use crate::issuance::issuers::DEFAULT_ISSUER;
+
+/// A secret may be this large.
+const MAX_BYTES: usize = 64 * 1024;
+
+pub(super) struct Secrets {
+    sources: BTreeMap<String, Secret>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Secrets {
+    pub(super) fn new(config: &Plugins, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { sources: config.secrets.clone(), store, clock }
+    }
+
+    /// The value; the error is for the operator and never holds any of it.
+    pub(super) fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+        let Some(source) = self.sources.get(name) else {
+            return Err(format!("the server's configuration has no [plugins.secrets.{name}]"));
+        };
+        let value = match source {
+            Secret { file: Some(file), .. } => read_file(file)?,
+            Secret { env: Some(variable), .. } => std::env::var(variable)
+                .map(|value| Zeroizing::new(value.into_bytes()))
+                .map_err(|_| format!("the environment variable {variable} of the secret {name} is not set"))?,
+            Secret { .. } => return Err(format!("the secret {name} has no source")),
+        };
+        if value.is_empty() {
+            return Err(format!("the secret {name} is empty"));
+        }
+        Ok(value)
+    }
+
+    pub(super) fn read_text(&self, name: &str) -> Result<Zeroizing<String>, String> {
+        let bytes = self.read(name)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| format!("the secret {name} is not UTF-8 text"))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+}
+
+fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let fail = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(fail)?;
+    // Reserved beforehand: a buffer that grows leaves copies behind that nobody wipes.
+    let mut value = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut value).map_err(fail)?;
+    if value.len() > MAX_BYTES {
+        return Err(format!("{} is larger than {MAX_BYTES} bytes", path.display()));
+    }
+    // What editors add is no part of it.
+    if value.ends_with(b"\n") {
+        value.pop();
+    }
+    if value.ends_with(b"\r") {
+        value.pop();
+    }
+    Ok(value)
+}
+
+#[async_trait]
+impl SecretPort for Secrets {
+    fn open(&self, name: &str) -> Result<(), String> {
+        self.read(name).map(drop)
+    }
+
+    /// No event, no value.
+    async fn reveal(&self, name: &str, reader: &Reader) -> Result<Vec<u8>, String> {
+        let value = self.read(name)?;
+        let request_id = Some(reader.request_id.as_str()).filter(|id| !id.is_empty());
+        let issuer = if reader.issuer_id.is_empty() { DEFAULT_ISSUER } else { &reader.issuer_id };
+        let actor = Actor::new(&format!("plugin:{}", reader.plugin), request_id);
+        let mut event = actor.did(issuer, "secret.reveal", name, self.clock.timestamp());
+        event.detail = json!({"plugin_sha256_prefix": reader.digest});
+        let written = self.store.append_events(&[event]).await;
+        written.map_err(|error| format!("its audit event cannot be written: {error}"))?;
+        Ok(value.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_end_is_no_part_of_a_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        for (content, value) in [("a b\n", "a b"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a")] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(**read_file(&path).unwrap(), *value.as_bytes());
+        }
+        std::fs::write(&path, "x".repeat(MAX_BYTES + 1)).unwrap();
+        assert!(read_file(&path).unwrap_err().contains("larger"));
+        assert!(read_file(&dir.path().join("none")).unwrap_err().contains("none"));
+    }
+}
