@@ -10,6 +10,7 @@ use chancery_keys::{Entropy, Keyring, SystemEntropy};
 use chancery_sandbox::Sandbox;
 use chancery_store::{Store, StoreOptions};
 
+use crate::audit::Delivery;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::{AppState, Readiness};
@@ -18,6 +19,7 @@ use crate::issuance::error::{Error, with_causes};
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuers};
 use crate::issuance::setup::Setup;
 use crate::oauth::AuthorizationServer;
+use crate::plugins::controls::Board;
 use crate::{kek, plugins};
 
 /// Something that keeps a subcommand from starting, in words for an operator.
@@ -70,6 +72,8 @@ pub struct App {
     pub issuance: Arc<Issuance>,
     pub oauth: Arc<AuthorizationServer>,
     pub sandbox: Option<Sandbox>,
+    /// Not started yet: `serve` does that.
+    pub audit: Option<Delivery>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -117,9 +121,22 @@ impl App {
         }
         let issuers = Arc::new(issuers);
         let sandbox = match run {
-            Plugins::Run => Some(plugins::start(&config, &keyring, program).await?),
+            Plugins::Run => {
+                let around = plugins::Surroundings {
+                    config: &config,
+                    keyring: &keyring,
+                    store: &store,
+                    clock: &clock,
+                    entropy: &entropy,
+                    program,
+                };
+                Some(plugins::start(around).await?)
+            }
             Plugins::Leave => None,
         };
+        let audit = sandbox.clone().map(|sandbox| {
+            Delivery::new(Arc::clone(&store), sandbox, Arc::clone(&clock), &config.audit)
+        });
         let issuance = Arc::new(Issuance::new(
             Arc::clone(&store),
             sandbox.clone(),
@@ -134,16 +151,26 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&entropy),
         ));
-        Ok(Self { config: Arc::new(config), store, keyring, issuers, issuance, oauth, sandbox, clock, entropy })
+        Ok(Self { config: Arc::new(config), store, keyring, issuers, issuance, oauth, sandbox, audit, clock, entropy })
+    }
+
+    pub fn plugin_board(&self) -> Board {
+        Board::new(self.sandbox.clone(), Arc::clone(&self.store), Arc::clone(&self.clock))
     }
 
     pub fn http_state(&self) -> AppState {
-        let readiness = Readiness::new(Arc::clone(&self.store), self.sandbox.clone(), Arc::clone(&self.issuers));
+        let readiness = Readiness::new(
+            Arc::clone(&self.store),
+            self.sandbox.clone(),
+            self.audit.clone(),
+            Arc::clone(&self.issuers),
+        );
         AppState {
             issuance: Arc::clone(&self.issuance),
             issuers: Arc::clone(&self.issuers),
             oauth: Arc::clone(&self.oauth),
             readiness: Arc::new(readiness),
+            plugins: Arc::new(self.plugin_board()),
             clock: Arc::clone(&self.clock),
             server: Arc::new(self.config.server.clone()),
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use self::plugins::Plugins;
+use crate::audit::Keep;
 use crate::{duration, telemetry};
 
 pub mod plugins;
@@ -33,6 +34,7 @@ pub struct Config {
     pub keys: Keys,
     pub plugins: Plugins,
     pub issuance: Issuance,
+    pub audit: Audit,
     pub log: Log,
 }
 
@@ -150,6 +152,15 @@ impl Default for Issuance {
             batch_size: 16,
         }
     }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Audit plugins without whose receipt no wallet gets its credential: until then it gets a deferred answer.
+    pub required: Vec<String>,
+    /// How long events stay in the database after every known sink has them: `forever`, or a duration.
+    pub keep: Keep,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,34 +1,57 @@
-//! Between the contract's functions and [`DataProvider`]: parses what comes in, renders what goes
-//! out.
+//! Between the contract's functions and the traits: parses what comes in, renders what goes out.
 
-use std::{fmt, marker::PhantomData, time::Duration};
+use std::{fmt, marker::PhantomData};
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use crate::{
-    ConfigProblem, DataProvider, Error, Request, Subject,
+    AuditSink, ConfigProblem, DataProvider, Error, Plugin, VcIssuer,
     bindings::{
-        chancery::plugin::types,
-        exports::chancery::plugin::{data_provider, lifecycle},
+        audit::exports::chancery::plugin::audit, chancery::plugin::types,
+        data_provider::exports::chancery::plugin::data_provider, exports::chancery::plugin::lifecycle,
+        vc_issuance::exports::chancery::plugin::vc_issuance,
     },
     config,
 };
 
-/// Makes `$provider`, a [`DataProvider`](crate::DataProvider), the component's exports. Once a crate.
+/// Makes `$plugin`, a [`DataProvider`](crate::DataProvider), the component's exports. Once a crate.
 #[macro_export]
 macro_rules! export_data_provider {
-    ($provider:ty) => {
-        const _: () = $crate::Adapter::<$provider>::IS_PROVIDER;
+    ($plugin:ty) => {
+        $crate::export_plugin!($plugin, IS_DATA_PROVIDER, data_provider, export_data_provider_component);
+    };
+}
+
+/// Makes `$plugin`, a [`VcIssuer`](crate::VcIssuer), the component's exports. Once a crate.
+#[macro_export]
+macro_rules! export_vc_issuer {
+    ($plugin:ty) => {
+        $crate::export_plugin!($plugin, IS_VC_ISSUER, vc_issuance, export_vc_issuance_component);
+    };
+}
+
+/// Makes `$plugin`, an [`AuditSink`](crate::AuditSink), the component's exports. Once a crate.
+#[macro_export]
+macro_rules! export_audit_sink {
+    ($plugin:ty) => {
+        $crate::export_plugin!($plugin, IS_AUDIT_SINK, audit, export_audit_component);
+    };
+}
+
+/// The lifecycle, which all kinds share, and the one interface of the kind.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_plugin {
+    ($plugin:ty, $check:ident, $kind:ident, $export:ident) => {
+        const _: () = $crate::Adapter::<$plugin>::$check;
 
         // Only components have these exports: native builds, which are for unit tests, check the
         // type alone.
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Component = $crate::Adapter<$provider>;
-            $crate::bindings::export_data_provider_component!(
-                Component with_types_in $crate::bindings
-            );
+            type Component = $crate::Adapter<$plugin>;
+    $crate::bindings::export_lifecycle_component!(Component with_types_in $crate::bindings);
+    $crate::bindings::$kind::$export!(Component with_types_in $crate::bindings::$kind);
         };
     };
 }
@@ -36,7 +59,15 @@ macro_rules! export_data_provider {
 pub struct Adapter<P>(PhantomData<P>);
 
 impl<P: DataProvider> Adapter<P> {
-    pub const IS_PROVIDER: () = ();
+    pub const IS_DATA_PROVIDER: () = ();
+}
+
+impl<P: VcIssuer> Adapter<P> {
+    pub const IS_VC_ISSUER: () = ();
+}
+
+impl<P: AuditSink> Adapter<P> {
+    pub const IS_AUDIT_SINK: () = ();
 }
 
 impl<P> fmt::Debug for Adapter<P> {
@@ -45,7 +76,7 @@ impl<P> fmt::Debug for Adapter<P> {
     }
 }
 
-impl<P: DataProvider> lifecycle::Guest for Adapter<P> {
+impl<P: Plugin> lifecycle::Guest for Adapter<P> {
     fn describe() -> String {
         // A struct of texts and JSON serializes always; an empty text would be refused by the host.
         serde_json::to_string(&P::description()).unwrap_or_default()
@@ -71,17 +102,33 @@ impl<P: DataProvider> lifecycle::Guest for Adapter<P> {
 
 impl<P: DataProvider> data_provider::Guest for Adapter<P> {
     fn fetch(request: types::Request) -> Result<data_provider::Data, types::Error> {
-        let data = configured::<P>()?.fetch(&request.try_into()?)?;
-        Ok(data.into_contract())
+        Ok(configured::<P>()?.fetch(&request.try_into()?)?.into())
     }
 }
 
-fn build<P: DataProvider>(config: &str) -> Result<P, Vec<ConfigProblem>> {
+impl<P: VcIssuer> vc_issuance::Guest for Adapter<P> {
+    fn issue(request: types::Request, holder: vc_issuance::Holder) -> Result<vc_issuance::Issuance, types::Error> {
+        Ok(configured::<P>()?.issue(&request.try_into()?, &holder.try_into()?)?.into())
+    }
+
+    fn poll(request: vc_issuance::PollRequest) -> Result<vc_issuance::Issuance, types::Error> {
+        Ok(configured::<P>()?.poll(&request.try_into()?)?.into())
+    }
+}
+
+impl<P: AuditSink> audit::Guest for Adapter<P> {
+    fn deliver(batch: Vec<audit::Event>) -> Result<audit::Receipt, types::Error> {
+        let batch = batch.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, Error>>()?;
+        Ok(configured::<P>()?.deliver(&batch)?.into())
+    }
+}
+
+fn build<P: Plugin>(config: &str) -> Result<P, Vec<ConfigProblem>> {
     P::new(parse_config(config).map_err(|problem| vec![problem])?)
 }
 
-/// The provider with the configuration that `validate-config` accepted.
-fn configured<P: DataProvider>() -> Result<P, Error> {
+/// The plugin with the configuration that `validate-config` accepted.
+fn configured<P: Plugin>() -> Result<P, Error> {
     build::<P>(&config::all()).map_err(|problems| {
         let problems: Vec<String> =
             problems.into_iter().map(|problem| format!("config{}: {}", problem.path, problem.message)).collect();
@@ -125,30 +172,6 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     pointer
 }
 
-impl TryFrom<types::Request> for Request {
-    type Error = Error;
-
-    fn try_from(request: types::Request) -> Result<Self, Error> {
-        Ok(Self {
-            request_id: request.request_id,
-            issuer_id: request.issuer_id,
-            configuration_id: request.configuration_id,
-            format: request.format,
-            subject: Subject { id: request.subject.id, claims: object("subject.claims", &request.subject.claims)? },
-            requested_claims: request.requested_claims,
-            locales: request.locales,
-            settings: object("settings", &request.settings)?,
-            context: object("context", &request.context)?,
-            budget: Duration::from_millis(request.budget_ms.into()),
-        })
-    }
-}
-
-fn object(member: &str, text: &str) -> Result<Map<String, Value>, Error> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::internal("The request cannot be read.").with_detail(format!("{member}: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -190,11 +213,5 @@ mod tests {
     fn a_plugin_without_configuration_accepts_none_and_nothing_else() {
         parse_config::<()>("{}").unwrap();
         parse_config::<()>(r#"{"a": 1}"#).unwrap_err();
-    }
-
-    #[test]
-    fn a_request_that_is_not_json_is_refused_by_name() {
-        let error = object("settings", "[]").unwrap_err();
-        assert!(error.detail().unwrap().starts_with("settings: "), "{error:?}");
     }
 }

@@ -1,6 +1,6 @@
-//! The `[config]` table of the operator's grant file, where [`DataProvider::Config`] is not enough.
+//! The `[config]` table of the operator's grant file, where [`Plugin::Config`] is not enough.
 //!
-//! [`DataProvider::Config`]: crate::DataProvider::Config
+//! [`Plugin::Config`]: crate::Plugin::Config
 
 use crate::bindings::chancery::host::config;
 

@@ -101,6 +101,11 @@ impl Error {
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
+
+    /// What [`retry_after`](Self::retry_after) set.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.retry_after
+    }
 }
 
 impl fmt::Display for Error {

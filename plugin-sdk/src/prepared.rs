@@ -1,9 +1,9 @@
-//! What [`DataProvider::prepare`] returned for this generation: an immutable index or table.
+//! What [`Plugin::prepare`] returned for this generation: an immutable index or table.
 //!
 //! Every call runs in a fresh sandbox, so nothing in a plugin's own memory survives a call. What is
 //! costly to build and the same for every subject is built once in `prepare` and read here.
 //!
-//! [`DataProvider::prepare`]: crate::DataProvider::prepare
+//! [`Plugin::prepare`]: crate::Plugin::prepare
 
 use crate::{ReadAt, bindings::chancery::host::prepared};
 

@@ -190,6 +190,9 @@ fn capability(import: &str) -> Option<String> {
     if interface == "chancery:plugin/types" || AMBIENT.iter().any(|known| interface.starts_with(known)) {
         return None;
     }
+    if interface.starts_with("wasi:http/") {
+        return Some("http".to_owned());
+    }
     match interface.strip_prefix("chancery:host/") {
         Some(name) => (!BASE.contains(&name)).then(|| name.to_owned()),
         None => Some(interface.to_owned()),
@@ -229,7 +232,7 @@ mod tests {
         }
         let wanted = |import| capability(import).unwrap_or_default();
         assert_eq!(wanted("chancery:host/files@0.1.0"), "files");
-        assert_eq!(wanted("wasi:http/outgoing-handler@0.2.9"), "wasi:http/outgoing-handler");
+        assert_eq!(wanted("wasi:http/outgoing-handler@0.2.9"), "http");
         assert_eq!(wanted("wasi:sockets/tcp@0.2.9"), "wasi:sockets/tcp");
         assert_eq!(wanted("log"), "log");
         assert_eq!(wanted("other:log/log@1.0.0"), "other:log/log");

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::IsTerminal,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
 };
@@ -70,6 +70,9 @@ pub(crate) fn ensure_system() -> Result<(), RunError> {
     }
     if !has_postgres() {
         missing.push("postgresql");
+    }
+    if !there("mariadbd") && !Path::new("/usr/sbin/mariadbd").is_file() {
+        missing.push("mariadb-server");
     }
     if missing.is_empty() {
         return Ok(());

@@ -1,10 +1,12 @@
-use chancery_store::{AuditEvent, EventOutcome, MAX_EVENTS_PER_READ};
+use chancery_store::{AuditEvent, EventOutcome, MAX_EVENTS_PER_READ, StoreError};
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failure, print_line, with_causes};
+use super::{Failure, print_json, print_line, with_causes};
 use crate::app::{App, Migrate, Plugins};
+use crate::audit::Actor;
+use crate::audit::status::{self, DeliveryStatus, SinkState};
 use crate::config::Config;
 use crate::issuance::issuers::DEFAULT_ISSUER;
 
@@ -22,6 +24,17 @@ pub(super) enum Command {
     /// Print audit events, oldest first.
     #[command(after_help = EVENTS_HELP)]
     Events(Events),
+    /// How far the events are at each sink (audit plugin). Why one lags is in the log of the host that delivers to
+    /// it, and in its GET /admin/v1/audit/sinks.
+    #[command(after_help = "Examples:\n  chancery audit sinks\n  chancery audit sinks --json | jq '.[].lag'")]
+    Sinks {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget a sink whose plugin is gone for good: no event waits for it any more. Should it come back, it gets every
+    /// event that is still kept.
+    #[command(after_help = "Example:\n  chancery audit forget audit-file")]
+    Forget { plugin: String },
 }
 
 #[derive(Debug, Args)]
@@ -43,15 +56,22 @@ pub(super) struct Events {
 }
 
 pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure> {
-    let Command::Events(arguments) = command;
     let app = App::open(config, Migrate::Check, Plugins::Leave).await?;
+    match command {
+        Command::Events(arguments) => events(&app, &arguments).await,
+        Command::Sinks { json } => sinks(&app, json).await,
+        Command::Forget { plugin } => forget(&app, &plugin).await,
+    }
+}
+
+async fn events(app: &App, arguments: &Events) -> Result<(), Failure> {
     if app.issuers.get(&arguments.issuer).is_none() {
         return Err(Failure::Usage(format!("there is no issuer {}", arguments.issuer)));
     }
     let (mut after, mut left) = (arguments.after, arguments.limit.unwrap_or(u64::MAX));
     loop {
         let events = app.store.events(&arguments.issuer, after, MAX_EVENTS_PER_READ).await;
-        let events = events.map_err(|e| Failure::Failed(with_causes(&e)))?;
+        let events = events.map_err(store_failed)?;
         let Some((last, _)) = events.last() else { return Ok(()) };
         after = *last;
         for (number, event) in &events {
@@ -65,6 +85,45 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
             print_line(&if arguments.json { object(*number, event).to_string() } else { line(*number, event) });
         }
     }
+}
+
+async fn sinks(app: &App, json: bool) -> Result<(), Failure> {
+    let sinks = status::sinks(app.store.as_ref(), app.clock.timestamp()).await.map_err(store_failed)?;
+    if json {
+        return print_json(&sinks);
+    }
+    if sinks.is_empty() {
+        print_line("no audit event was ever delivered to a plugin");
+        return Ok(());
+    }
+    let width = sinks.iter().map(|sink| sink.plugin.chars().count()).max().unwrap_or(0).max("PLUGIN".len());
+    print_line(&format!("{:<width$}  STATE       {:>10}  {:>10}", "PLUGIN", "DELIVERED", "LAG"));
+    for DeliveryStatus { plugin, state, delivered, lag, .. } in sinks {
+        print_line(&format!("{plugin:<width$}  {:<10}  {delivered:>10}  {lag:>10}", state.as_str()));
+    }
+    Ok(())
+}
+
+async fn forget(app: &App, plugin: &str) -> Result<(), Failure> {
+    let sinks = status::sinks(app.store.as_ref(), app.clock.timestamp()).await.map_err(store_failed)?;
+    let sink = sinks.iter().find(|sink| sink.plugin == plugin);
+    let sink = sink.ok_or_else(|| Failure::Usage(format!("no audit event was ever delivered to {plugin}")))?;
+    if sink.state != SinkState::Idle {
+        return Err(Failure::Failed(format!(
+            "a host delivers to {plugin}: remove the plugin first, and wait half a minute if a host was killed"
+        )));
+    }
+    let event = Actor::cli().did(DEFAULT_ISSUER, "audit.forget", plugin, app.clock.timestamp());
+    let event = AuditEvent { detail: json!({"delivered": sink.delivered, "lag": sink.lag}), ..event };
+    match app.store.forget_delivery(plugin, &event).await.map_err(store_failed)? {
+        true => print_line(&format!("{plugin} is forgotten; {} events were not delivered to it", sink.lag)),
+        false => print_line(&format!("{plugin} was forgotten meanwhile")),
+    }
+    Ok(())
+}
+
+fn store_failed(error: StoreError) -> Failure {
+    Failure::Failed(with_causes(&error))
 }
 
 fn object(number: i64, event: &AuditEvent) -> Value {

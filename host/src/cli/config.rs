@@ -19,7 +19,8 @@ use crate::issuance::setup::{Setup, issuer_url};
 
 const APPLY_HELP: &str = "\
 DIR holds `issuer.toml` (optional: the issuer's display) and, for each credential configuration, a directory
-named for its id with `configuration.toml`, `template.json`, `sample.json` and the JSON-LD contexts that it names.
+named for its id with `configuration.toml`, `template.json`, `sample.json` (not in mode `proxy`) and the JSON-LD
+contexts that it names.
 All of them are checked, then all are published, or none. What did not change keeps its version. A running host takes
 changes over by itself.
 
@@ -132,7 +133,7 @@ fn read_directory(dir: &Path) -> Result<Directory, Failure> {
     }
     directories.sort();
     if directories.is_empty() {
-        let text = "no configuration here: expected DIR/ID/configuration.toml, template.json and sample.json";
+        let text = "no configuration here: expected DIR/ID/configuration.toml and its files";
         return Err(unreadable(dir, &text));
     }
     let documents = directories.iter().map(|path| read_configuration(path)).collect::<Result<_, _>>()?;
@@ -149,7 +150,11 @@ fn read_configuration(dir: &Path) -> Result<(String, Document), Failure> {
         if file.rest.contains_key(part) {
             return Err(wrong("configuration.toml", &format!("{part} belongs in {part}.json")));
         }
-        file.rest.insert(part.to_owned(), json(&format!("{part}.json"))?);
+        // The mode proxy has neither; whether they may be absent is the document's to say.
+        let name = format!("{part}.json");
+        if dir.join(&name).exists() {
+            file.rest.insert(part.to_owned(), json(&name)?);
+        }
     }
     // In the file a context's URL leads to another file; in the document to what that file holds.
     for (url, context) in file.rest.get_mut("contexts").and_then(Value::as_object_mut).into_iter().flatten() {

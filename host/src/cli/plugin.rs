@@ -8,7 +8,7 @@ use super::{Failure, eprintln_line, print_json, print_line};
 use crate::app::{App, Migrate, Plugins};
 use crate::audit::Actor;
 use crate::config::Config;
-use crate::plugins::controls::{self, Action};
+use crate::plugins::controls::Action;
 use crate::plugins::{listing, trust};
 
 #[derive(Debug, Subcommand)]
@@ -104,8 +104,7 @@ async fn list(config: Config, json: bool) -> Result<(), Failure> {
 
 async fn decide(config: Config, plugin: &str, action: Action) -> Result<(), Failure> {
     let app = App::open(config, Migrate::Check, Plugins::Run).await?;
-    let Some(sandbox) = &app.sandbox else { return Ok(()) };
-    let status = controls::act(&app.store, sandbox, app.clock.as_ref(), &Actor::cli(), plugin, action).await;
+    let status = app.plugin_board().act(&Actor::cli(), plugin, action).await;
     let status = status.map_err(|error| Failure::Failed(error.to_string()))?;
     print_line(listing(&[status]).trim_end());
     Ok(())

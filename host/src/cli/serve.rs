@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, eprintln_line};
 use crate::app::{App, Migrate, Plugins};
+use crate::audit::Delivery;
 use crate::config::Config;
 use crate::http::{self, Drained};
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuers};
@@ -32,6 +33,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
         tokio::spawn(rescan_on_hangup(app.sandbox.clone(), hangups)),
         tokio::spawn(housekeep(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone())),
     ];
+    let delivery = app.audit.as_ref().map(Delivery::start);
     let state = app.http_state();
     let readiness = Arc::clone(&state.readiness);
     let address = listener.local_addr().map_or_else(|_| listen.to_string(), |a| a.to_string());
@@ -46,6 +48,10 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
         closing.cancel();
     });
     let drained = http::serve(listener, http::router(state), &app.config.server, close).await;
+    // Before the sandbox: the batches under way need it.
+    if let Some(delivery) = delivery {
+        delivery.stop(app.config.server.drain_timeout).await;
+    }
     if let Some(sandbox) = &app.sandbox {
         sandbox.shutdown().await;
     }

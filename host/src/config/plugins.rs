@@ -120,6 +120,12 @@ impl Plugins {
     }
 }
 
+/// What grant files and databases name by `env`.
+pub fn environment(variable: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "configuration names the variable")]
+    std::env::var(variable).ok()
+}
+
 /// A URL may carry a password.
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

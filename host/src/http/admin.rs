@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use chancery_sandbox::{PluginStatus, Sandbox};
 use chancery_store::BootstrapRedemption;
 use serde::Deserialize;
 use serde_json::json;
@@ -14,7 +13,6 @@ use super::authn::Client;
 use super::error::{ApiError, Rendering};
 use super::extract::{AdminJson, RequestId};
 use super::issuer::CurrentIssuer;
-use crate::issuance::issuers::{DEFAULT_ISSUER, Issuer};
 use crate::issuance::offers::NewOffer;
 use crate::oauth::clients::NewClient;
 
@@ -69,36 +67,4 @@ pub(super) async fn bootstrap(
             "the bootstrap token is not known, was used, has expired, or there is a client already",
         )),
     }
-}
-
-/// Every plugin file with its stage, and why it is not further. Scope `plugins:read`. The default issuer runs the
-/// host and sees them all; every other one sees those that its own configurations name.
-pub(super) async fn plugins(State(state): State<AppState>, CurrentIssuer(issuer): CurrentIssuer) -> Response {
-    Json(json!({"plugins": visible_plugins(&state, &issuer)})).into_response()
-}
-
-fn visible_plugins(state: &AppState, issuer: &Issuer) -> Vec<PluginStatus> {
-    let mut plugins = state.readiness.sandbox().map(Sandbox::plugins).unwrap_or_default();
-    if issuer.id != DEFAULT_ISSUER {
-        let needed: Vec<&str> =
-            issuer.configurations.values().filter_map(|c| Some(c.document.plugin.as_ref()?.name.as_str())).collect();
-        plugins.retain(|plugin| needed.contains(&plugin.name.as_str()));
-    }
-    plugins
-}
-
-/// Reads every plugin file again, tries again what had failed, and answers as `plugins` does when each one is active,
-/// pending or rejected. Where that takes longer than a request may, it goes on without the caller. Scope `plugins:write`.
-pub(super) async fn rescan_plugins(
-    State(state): State<AppState>,
-    CurrentIssuer(issuer): CurrentIssuer,
-    RequestId(request_id): RequestId,
-    Extension(client): Extension<Client>,
-) -> Response {
-    if let Some(sandbox) = state.readiness.sandbox() {
-        let client = client.actor(&request_id).name;
-        tracing::info!(client, request_id, "a client has the plugin directory read again");
-        sandbox.rescan().await;
-    }
-    Json(json!({"plugins": visible_plugins(&state, &issuer)})).into_response()
 }

@@ -30,7 +30,7 @@ impl Client {
 pub(super) fn guard(handler: MethodRouter<AppState>, access: Access, state: &AppState) -> MethodRouter<AppState> {
     match access {
         Access::Public | Access::Protocol => handler,
-        Access::Wallet | Access::Scope(_) => {
+        Access::Wallet | Access::PollingWallet | Access::Scope(_) => {
             let state = (state.clone(), access);
             handler.route_layer(middleware::from_fn_with_state(state, check))
         }
@@ -54,10 +54,11 @@ async fn admit(state: &AppState, access: Access, request: Request) -> Result<Req
     }
     let bearer = verify_token(&issuer, token.trim(), state.clock.now()).ok_or_else(ApiError::invalid_token)?;
     match (access, bearer) {
-        (Access::Wallet, Bearer::Wallet(grant)) => {
+        (Access::Wallet | Access::PollingWallet, Bearer::Wallet(grant))
+        | (Access::PollingWallet, Bearer::PollingWallet(grant)) => {
             parts.extensions.insert::<WalletGrant>(grant);
         }
-        (Access::Wallet, Bearer::Client { .. }) => return Err(ApiError::invalid_token()),
+        (Access::Wallet | Access::PollingWallet, _) => return Err(ApiError::invalid_token()),
         (Access::Scope(scope), Bearer::Client { client_id, scopes }) if scopes.iter().any(|s| s == scope) => {
             parts.extensions.insert(Client { client_id, scopes });
         }

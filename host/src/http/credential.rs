@@ -1,7 +1,7 @@
 //! The credential endpoint (OpenID4VCI 1.0, 8). A wallet with an access token from its offer may call.
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::extract::{CredentialJson, RequestId};
 use super::issuer::CurrentIssuer;
 use crate::audit::Actor;
-use crate::issuance::credential::{CredentialRequest, Selector, WalletGrant};
+use crate::issuance::credential::{Answer, Credential, CredentialRequest, Selector, WalletGrant};
 use crate::issuance::error::Error;
 
 /// 8.2; members that are not known are ignored, as the specification demands.
@@ -35,10 +35,35 @@ pub(super) async fn credential(
 ) -> Result<Response, ApiError> {
     let request = parse(body).map_err(ApiError::credential)?;
     let actor = Actor::new("wallet", Some(&request_id));
-    let credentials =
-        state.issuance.issue_credentials(&issuer, &actor, &grant, request).await.map_err(ApiError::credential)?;
-    let credentials: Vec<Value> = credentials.into_iter().map(|credential| json!({"credential": credential})).collect();
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({"credentials": credentials}))).into_response())
+    let within = state.server.request_timeout;
+    let answer = state.issuance.issue_credentials(&issuer, &actor, &grant, request, within).await;
+    Ok(respond(answer.map_err(ApiError::credential)?))
+}
+
+/// 8.3 and 9.2.
+pub(super) fn respond(answer: Answer) -> Response {
+    const HEADERS: [(header::HeaderName, &str); 2] =
+        [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/json")];
+    match answer {
+        Answer::Issued(credentials) => (HEADERS, issued(&credentials)).into_response(),
+        Answer::Deferred { transaction_id, interval } => {
+            // Whole seconds, rounded up: who comes earlier is sent away again.
+            let interval = interval.as_millis().div_ceil(1_000);
+            let body =
+                json!({"transaction_id": transaction_id, "interval": u64::try_from(interval).unwrap_or(u64::MAX)});
+            (StatusCode::ACCEPTED, HEADERS, Json(body)).into_response()
+        }
+    }
+}
+
+/// Put together as text, so that another issuer's credential goes on byte for byte.
+fn issued(credentials: &[Credential]) -> String {
+    let member = |credential: &Credential| match credential {
+        Credential::Text(text) => format!(r#"{{"credential":{}}}"#, Value::from(text.as_str())),
+        Credential::Json(text) => format!(r#"{{"credential":{text}}}"#),
+    };
+    let members: Vec<String> = credentials.iter().map(member).collect();
+    format!(r#"{{"credentials":[{}]}}"#, members.join(","))
 }
 
 fn parse(body: Body) -> Result<CredentialRequest, Error> {

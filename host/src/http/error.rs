@@ -99,7 +99,7 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, rendering, code, "something went wrong here")
     }
 
-    /// The credential endpoint's errors (OpenID4VCI 1.0, 8.3.1.2).
+    /// The credential endpoint's errors (OpenID4VCI 1.0, 8.3.1.2), and the deferred credential endpoint's (9.3).
     pub fn credential(error: IssuanceError) -> Self {
         use IssuanceError as E;
         let (status, code) = match &error {
@@ -110,6 +110,8 @@ impl ApiError {
             E::Denied(_) => (StatusCode::BAD_REQUEST, "credential_request_denied"),
             E::ConfigurationNotGranted(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
             E::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_credential_request"),
+            E::UnknownTransaction => (StatusCode::BAD_REQUEST, "invalid_transaction_id"),
+            E::Rejected { .. } => (StatusCode::BAD_GATEWAY, "server_error"),
             E::Conflict(_) | E::Broken { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
             E::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         };
@@ -168,7 +170,7 @@ impl ApiError {
                 rendered.retry_after = retry_after;
                 rendered.cause = cause;
             }
-            IssuanceError::Broken { cause, .. } => rendered.cause = Some(cause),
+            IssuanceError::Broken { cause, .. } | IssuanceError::Rejected { cause, .. } => rendered.cause = Some(cause),
             _ => {}
         }
         rendered

@@ -27,6 +27,7 @@ pub(super) async fn credential_issuer(State(state): State<AppState>, CurrentIssu
     let mut body = json!({
         "credential_issuer": url,
         "credential_endpoint": format!("{url}/openid4vci/credential"),
+        "deferred_credential_endpoint": format!("{url}/openid4vci/deferred_credential"),
         "nonce_endpoint": format!("{url}/openid4vci/nonce"),
         "credential_configurations_supported": configurations,
     });

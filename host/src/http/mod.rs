@@ -1,8 +1,10 @@
 //! The HTTP surface: one route table (`routes.rs`), thin handlers, one place of statuses (`error.rs`).
 
 mod admin;
+mod audit;
 mod authn;
 mod credential;
+mod deferred;
 pub mod error;
 mod extract;
 mod health;
@@ -12,6 +14,7 @@ mod metadata;
 mod nonce;
 mod offers;
 mod pages;
+mod plugins;
 pub mod routes;
 mod serve;
 mod token;
@@ -23,11 +26,13 @@ use std::time::{Duration, Instant};
 use chancery_sandbox::Sandbox;
 use chancery_store::Store;
 
+use crate::audit::Delivery;
 use crate::clock::Clock;
 use crate::config;
 use crate::issuance::Issuance;
 use crate::issuance::issuers::Issuers;
 use crate::oauth::AuthorizationServer;
+use crate::plugins::controls::Board;
 
 pub use routes::router;
 pub use serve::{Drained, serve};
@@ -39,6 +44,7 @@ pub struct AppState {
     pub issuers: Arc<Issuers>,
     pub oauth: Arc<AuthorizationServer>,
     pub readiness: Arc<Readiness>,
+    pub plugins: Arc<Board>,
     pub clock: Arc<dyn Clock>,
     pub server: Arc<config::Server>,
 }
@@ -47,6 +53,7 @@ pub struct AppState {
 pub struct Readiness {
     store: Arc<dyn Store>,
     sandbox: Option<Sandbox>,
+    audit: Option<Delivery>,
     issuers: Arc<Issuers>,
     draining: AtomicBool,
     /// When the store was last asked, and its answer: asking commits a write, and anybody may ask us.
@@ -63,8 +70,14 @@ impl std::fmt::Debug for Readiness {
 }
 
 impl Readiness {
-    pub fn new(store: Arc<dyn Store>, sandbox: Option<Sandbox>, issuers: Arc<Issuers>) -> Self {
-        Self { store, sandbox, issuers, draining: AtomicBool::new(false), store_check: tokio::sync::Mutex::default() }
+    pub fn new(
+        store: Arc<dyn Store>,
+        sandbox: Option<Sandbox>,
+        audit: Option<Delivery>,
+        issuers: Arc<Issuers>,
+    ) -> Self {
+        let (draining, store_check) = (AtomicBool::new(false), tokio::sync::Mutex::default());
+        Self { store, sandbox, audit, issuers, draining, store_check }
     }
 
     pub fn start_draining(&self) {
@@ -83,6 +96,10 @@ impl Readiness {
         if self.sandbox.as_ref().is_some_and(|sandbox| !sandbox.ticker_alive()) {
             obstacles.push("sandbox: the epoch ticker stands still, so no limit on CPU time holds".to_owned());
         }
+        let plugins = self.sandbox.as_ref().map(Sandbox::plugins).unwrap_or_default();
+        for plugin in plugins.iter().filter(|plugin| plugin.required && !plugin.is_serving()) {
+            obstacles.push(format!("plugin {}: it is required and {}", plugin.name, plugin.stage));
+        }
         obstacles
     }
 
@@ -92,6 +109,9 @@ impl Readiness {
         let mut degraded = Vec::new();
         for id in self.issuers.unusable().keys() {
             degraded.push(format!("issuer {id} is unusable"));
+        }
+        for sink in self.audit.iter().flat_map(Delivery::missing) {
+            degraded.push(format!("audit.required names {sink}, which is no audit plugin here"));
         }
         for issuer in self.issuers.all() {
             for id in issuer.broken.keys() {
@@ -128,7 +148,7 @@ impl Readiness {
         works
     }
 
-    pub fn sandbox(&self) -> Option<&Sandbox> {
-        self.sandbox.as_ref()
+    pub fn audit(&self) -> Option<&Delivery> {
+        self.audit.as_ref()
     }
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use chancery_sandbox::{PluginStatus, Sandbox};
+use chancery_sandbox::PluginStatus;
 use serde_json::json;
 
 use super::AppState;
@@ -14,7 +14,7 @@ use super::error::{ApiError, Rendering};
 use super::extract::RequestId;
 use super::issuer::CurrentIssuer;
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuer};
-use crate::plugins::controls::{self, Action, ControlError};
+use crate::plugins::controls::{Action, ControlError};
 
 /// Every plugin file with its stage, and why it is not further. Scope `plugins:read`.
 pub(super) async fn list(State(state): State<AppState>, CurrentIssuer(issuer): CurrentIssuer) -> Response {
@@ -29,11 +29,9 @@ pub(super) async fn rescan(
     RequestId(request_id): RequestId,
     Extension(client): Extension<Client>,
 ) -> Response {
-    if let Some(sandbox) = state.readiness.sandbox() {
-        let client = client.actor(&request_id).name;
-        tracing::info!(client, request_id, "a client has the plugin directory read again");
-        sandbox.rescan().await;
-    }
+    let client = client.actor(&request_id).name;
+    tracing::info!(client, request_id, "a client has the plugin directory read again");
+    state.plugins.rescan().await;
     Json(json!({"plugins": visible(&state, &issuer)})).into_response()
 }
 
@@ -49,10 +47,12 @@ pub(super) async fn act(
     let param = |name| params.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
     let (plugin, action) = (param("plugin"), param("action"));
     if issuer.id != DEFAULT_ISSUER {
-        return Err(problem(StatusCode::FORBIDDEN, "host-only", "plugins belong to the host: ask the default issuer's"));
+        return Err(problem(
+            StatusCode::FORBIDDEN,
+            "host-only",
+            "plugins belong to the host: ask the default issuer's",
+        ));
     }
-    let Some(sandbox) = state.readiness.sandbox() else { return Err(no_such(plugin)) };
-    let actor = client.actor(&request_id);
     let action = match action {
         "reload" => Action::Reload,
         "disable" => Action::Disable,
@@ -60,10 +60,9 @@ pub(super) async fn act(
         "rollback" => Action::Rollback,
         _ => return Err(problem(StatusCode::NOT_FOUND, "not-found", "there is reload, disable, enable and rollback")),
     };
-    let status = controls::act(&state.store, sandbox, state.clock.as_ref(), &actor, plugin, action).await;
-    match status {
+    match state.plugins.act(&client.actor(&request_id), plugin, action).await {
         Ok(status) => Ok(Json(status).into_response()),
-        Err(ControlError::Unknown(plugin)) => Err(no_such(&plugin)),
+        Err(error @ ControlError::Unknown(_)) => Err(problem(StatusCode::NOT_FOUND, "not-found", &error.to_string())),
         Err(error @ ControlError::NothingToGoBackTo(_)) => {
             Err(problem(StatusCode::CONFLICT, "nothing-to-go-back-to", &error.to_string()))
         }
@@ -72,17 +71,13 @@ pub(super) async fn act(
 }
 
 fn visible(state: &AppState, issuer: &Issuer) -> Vec<PluginStatus> {
-    let mut plugins = state.readiness.sandbox().map(Sandbox::plugins).unwrap_or_default();
+    let mut plugins = state.plugins.list();
     if issuer.id != DEFAULT_ISSUER {
         let needed: Vec<&str> =
             issuer.configurations.values().filter_map(|c| Some(c.document.plugin.as_ref()?.name.as_str())).collect();
         plugins.retain(|plugin| needed.contains(&plugin.name.as_str()));
     }
     plugins
-}
-
-fn no_such(plugin: &str) -> ApiError {
-    problem(StatusCode::NOT_FOUND, "not-found", &format!("there is no plugin {plugin:?}"))
 }
 
 fn problem(status: StatusCode, code: &'static str, text: &str) -> ApiError {

@@ -6,7 +6,10 @@ use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
 
 use super::error::Rendering;
-use super::{AppState, admin, authn, credential, health, issuer, layers, metadata, nonce, offers, pages, token};
+use super::{
+    AppState, admin, audit, authn, credential, deferred, health, issuer, layers, metadata, nonce, offers, pages,
+    plugins, token,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -16,6 +19,8 @@ pub enum Access {
     Protocol,
     /// A wallet's access token.
     Wallet,
+    /// The same, also when it is too old to ask for credentials but may still poll for them.
+    PollingWallet,
     /// A service client's access token with this scope, of the issuer in the path.
     Scope(&'static str),
 }
@@ -43,7 +48,7 @@ pub struct Route {
 
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
-    use Access::{Protocol, Public, Scope, Wallet};
+    use Access::{PollingWallet, Protocol, Public, Scope, Wallet};
     use Mount::{Host, Issuer, WellKnown};
     vec![
         // Operation
@@ -64,12 +69,15 @@ pub fn table() -> Vec<Route> {
         route("POST", "/oauth/token",                             Issuer,    Protocol, post(token::token)),
         route("POST", "/openid4vci/nonce",                        Issuer,    Protocol, post(nonce::nonce)),
         route("POST", "/openid4vci/credential",                   Issuer,    Wallet,   post(credential::credential)),
+        route("POST", "/openid4vci/deferred_credential",          Issuer,    PollingWallet, post(deferred::deferred)),
         // Administration
         route("POST", "/admin/v1/bootstrap",                      Issuer,    Protocol, post(admin::bootstrap)),
         route("POST", "/admin/v1/clients",                        Issuer,    Scope("clients:create"), post(admin::create_client)),
         route("POST", "/admin/v1/offers",                         Issuer,    Scope("offers:create"),  post(admin::create_offer)),
-        route("GET",  "/admin/v1/plugins",                        Issuer,    Scope("plugins:read"),   get(admin::plugins)),
-        route("POST", "/admin/v1/plugins/rescan",                 Issuer,    Scope("plugins:write"),  post(admin::rescan_plugins)),
+        route("GET",  "/admin/v1/plugins",                        Issuer,    Scope("plugins:read"),   get(plugins::list)),
+        route("POST", "/admin/v1/plugins/rescan",                 Issuer,    Scope("plugins:write"),  post(plugins::rescan)),
+        route("POST", "/admin/v1/plugins/{plugin}/{action}",      Issuer,    Scope("plugins:write"),  post(plugins::act)),
+        route("GET",  "/admin/v1/audit/sinks",                    Issuer,    Scope("audit:read"),     get(audit::sinks)),
     ]
 }
 

@@ -1,25 +1,23 @@
-//! Issuing to a wallet: check the key proofs, get the data once, make and sign a credential for each key, record
-//! all of it, and only then answer.
+//! Issuing to a wallet: check the key proofs, get a credential for each key (of our making, or another issuer's),
+//! record all of it, and only then answer. What is not ready is deferred.
 
-use std::borrow::Cow;
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use chancery_keys::{SealContext, Signer};
-use chancery_sandbox::{Attachment, FetchRequest};
-use chancery_store::{AuditEvent, IssuanceBatch, IssuanceOutcome, OfferRecord, StoredCredential, Timestamp, UsedNonce};
-use chrono::{DateTime, SubsecRound, Utc};
-use serde_json::{Map, Value, json};
+use chancery_keys::SealContext;
+use chancery_store::{IssuanceBatch, IssuanceOutcome, OfferRecord, UsedNonce};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
-use super::Issuance;
-use super::configuration::{CredentialConfiguration, Keep};
+use super::configuration::{CredentialConfiguration, Keep, Making};
 use super::error::Error;
-use super::formats::{Facts, IssuerIdentity, Unsigned};
 use super::issuers::Issuer;
+use super::patience::Patience;
 use super::proof::{HolderKey, ProofPolicy, check_proofs};
 use super::subject::OfferSubject;
+use super::work::{Call, Finished, Part, Progress, Stage, Work};
+use super::{Issuance, stopped};
 use crate::audit::Actor;
 
 /// What an access token allows.
@@ -44,45 +42,67 @@ pub enum Selector {
     Identifier(String),
 }
 
-/// The data of one subject, and which plugin gave it.
-struct Data {
-    claims: Value,
-    /// Until when the source answers for it: no credential made of it is valid longer.
-    valid_until: Option<DateTime<Utc>>,
-    plugin_digest: Option<String>,
+/// What a wallet is answered (OpenID4VCI 1.0, 8.3).
+#[derive(Debug)]
+pub enum Answer {
+    /// One for each proof, in their order.
+    Issued(Vec<Credential>),
+    /// Not ready: to be asked for under this id, after `interval` at the earliest.
+    Deferred { transaction_id: String, interval: Duration },
 }
 
-/// What one request issues with.
-struct Work<'a> {
-    issuer: &'a Issuer,
-    actor: &'a Actor,
-    configuration: &'a CredentialConfiguration,
-    offer: &'a OfferRecord,
-    data: &'a Data,
-    signer: &'a dyn Signer,
-    now: DateTime<Utc>,
+/// A credential as a wallet gets it. Another issuer's goes on byte for byte.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Credential {
+    /// A JWT or SD-JWT: to be put into JSON as a string.
+    Text(String),
+    /// A JSON object, as text.
+    Json(String),
 }
 
-/// One credential, signed but not yet recorded.
-struct Signed {
-    credential: Value,
-    record: StoredCredential,
-    event: AuditEvent,
+impl Credential {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Json(text) => text,
+        }
+    }
+
+    /// Of its text, in hex.
+    pub(super) fn sha256(&self) -> String {
+        format!("{:x}", Sha256::digest(self.as_str()))
+    }
+}
+
+impl From<Value> for Credential {
+    fn from(credential: Value) -> Self {
+        match credential {
+            Value::String(text) => Self::Text(text),
+            object => Self::Json(object.to_string()),
+        }
+    }
+}
+
+/// Without what is personal.
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credential({} bytes)", self.as_str().len())
+    }
 }
 
 impl Issuance {
-    /// Answers the credentials, one for each proof, in their order.
+    /// `within` is how long the wallet's request may take.
     pub async fn issue_credentials(
         &self,
         issuer: &Issuer,
         actor: &Actor,
         grant: &WalletGrant,
         request: CredentialRequest,
-    ) -> Result<Vec<Value>, Error> {
-        let result = self.try_issue(issuer, actor, grant, request).await;
+        within: Duration,
+    ) -> Result<Answer, Error> {
+        let result = self.try_issue(issuer, actor, grant, request, within).await;
         if let Err(error) = &result {
             let now = self.clock.timestamp();
-            let event = actor.was_refused(&issuer.id, "credential.issue", &grant.offer_id, now, error.code());
+            let event = stopped(actor, issuer, "credential.issue", &grant.offer_id, now, error);
             self.note_refusal(event).await;
         }
         result
@@ -94,21 +114,43 @@ impl Issuance {
         actor: &Actor,
         grant: &WalletGrant,
         request: CredentialRequest,
-    ) -> Result<Vec<Value>, Error> {
+        within: Duration,
+    ) -> Result<Answer, Error> {
         let offer = self.store.find_offer(&issuer.id, &grant.offer_id).await?;
         let offer = offer.ok_or_else(|| Error::Denied("the offer of this access token is gone".to_owned()))?;
         let configuration = select(issuer, grant, &offer, &request.selector)?;
         let now = self.clock.now();
-        let (keys, nonces) = self.holders(issuer, configuration, request.proofs.as_deref(), now)?;
-        let data = self.data(issuer, actor, configuration, &offer).await?;
-
-        let signer = issuer.signer(configuration.securing.algorithm())?.as_ref();
-        let work = Work { issuer, actor, configuration, offer: &offer, data: &data, signer, now };
-        let mut signed = Vec::with_capacity(keys.len());
-        for key in &keys {
-            signed.push(self.sign(&work, self.draft(&work, key.as_ref())?).await?);
+        let (holders, nonces) = self.holders(issuer, configuration, request.proofs.as_deref(), now)?;
+        let subject = OfferSubject::open(&self.keyring, &issuer.id, &offer.offer_id, &offer.sealed_subject)?;
+        let mut work = Work {
+            request_id: actor.request_id.clone().unwrap_or_default(),
+            offer_id: offer.offer_id,
+            plugin: configuration.document.plugin.as_ref().map(|plugin| plugin.name.clone()),
+            subject,
+            parts: holders.into_iter().map(|holder| Part { holder, stage: Stage::Open }).collect(),
+        };
+        let patience = Patience::of_request(configuration.document.on_unavailable, within);
+        let call = Call { issuer, actor, configuration, now, patience };
+        match self.go_on(&call, &mut work).await? {
+            Progress::Waiting(after) => self.defer(&call, nonces, &work, after).await,
+            Progress::Done(finished) if self.accepted.is_some() => {
+                self.record_and_hold(&call, &work.offer_id, nonces, finished).await
+            }
+            Progress::Done(finished) => {
+                let (batch, credentials) = batch(issuer, nonces, finished);
+                let outcomes = self.store.record_issuances(&[batch]).await?;
+                recorded(outcomes.into_iter().next())?;
+                Ok(Answer::Issued(credentials))
+            }
         }
-        self.record(issuer, nonces, signed).await
+    }
+
+    /// Gets what work is about as far as it can be got now.
+    pub(super) async fn go_on(&self, call: &Call<'_>, work: &mut Work) -> Result<Progress, Error> {
+        match &call.configuration.making {
+            Making::Issuer(recipe) => self.make(call, recipe, work).await,
+            Making::Proxy(upstream) => self.pass_on(call, upstream, work).await,
+        }
     }
 
     /// The keys to bind to: one credential each, or a single unbound one.
@@ -135,157 +177,48 @@ impl Issuance {
         Ok((keys.into_iter().map(Some).collect(), nonces))
     }
 
-    /// From the offer, or from the data provider: asked once, however many credentials are made of it.
-    async fn data(
+    /// The credential for the record, where the configuration keeps it.
+    pub(super) fn sealed_copy(
         &self,
-        issuer: &Issuer,
-        actor: &Actor,
-        configuration: &CredentialConfiguration,
-        offer: &OfferRecord,
-    ) -> Result<Data, Error> {
-        let subject = match OfferSubject::open(&self.keyring, &issuer.id, &offer.offer_id, &offer.sealed_subject)? {
-            OfferSubject::Claims(claims) => {
-                return Ok(Data { claims: Value::Object(claims), valid_until: None, plugin_digest: None });
-            }
-            OfferSubject::Subject(subject) => subject,
-        };
-        let (Some(plugin), Some(sandbox)) = (&configuration.document.plugin, &self.sandbox) else {
-            return Err(Error::broken(
-                "the data source could not answer",
-                format!("{} has no data provider to ask for a subject", configuration.id),
-            ));
-        };
-        let request = FetchRequest {
-            request_id: actor.request_id.clone().unwrap_or_default(),
-            issuer_id: issuer.id.clone(),
-            configuration_id: configuration.id.clone(),
-            format: configuration.format().as_str().to_owned(),
-            subject_id: subject,
-            subject_claims: json!({}),
-            requested_claims: Vec::new(),
-            locales: Vec::new(),
-            settings: Value::Object(plugin.settings.clone()),
-            context: json!({}),
-        };
-        let fetched = sandbox.fetch(&plugin.name, request).await?;
-        // A time beyond the calendar is no limit.
-        let valid_until = fetched.valid_until.and_then(|s| DateTime::from_timestamp(i64::try_from(s).ok()?, 0));
-        let plugin_digest = Some(fetched.plugin_sha256);
-        Ok(Data {
-            claims: Value::Object(with_attachments(fetched.claims, fetched.attachments)?),
-            valid_until,
-            plugin_digest,
-        })
-    }
-
-    /// The credential for one holder, up to its signature.
-    fn draft(&self, work: &Work<'_>, key: Option<&HolderKey>) -> Result<Draft, Error> {
-        let Work { issuer, configuration, data, .. } = work;
-        // Whole seconds: finer ones would tell credentials of one batch apart.
-        let valid_from = work.now.trunc_subsecs(0);
-        let configured = configuration.validity.map(|validity| valid_from + validity);
-        let valid_until = [configured, data.valid_until].into_iter().flatten().min();
-        if valid_until.is_some_and(|until| until <= valid_from) {
-            return Err(Error::broken("the data source could not answer", "its data is valid no more"));
-        }
-        let key_id = work.signer.key_id();
-        let id = format!("{}/credentials/{}", issuer.url, Uuid::new_v4());
-        let identity = IssuerIdentity { url: issuer.url.clone(), did: issuer.did.clone() };
-        let facts = Facts { issuer: &identity, credential_id: &id, valid_from, valid_until, holder: key, key_id };
-        let variables = configuration.variables(data.claims.clone(), &facts, issuer.display.clone());
-        let unsigned = configuration.prepare(&variables, &facts, self.entropy.as_ref()).map_err(|problem| {
-            // The problem may quote data: it is for the operator's log only.
-            Error::broken("the credential could not be made from the data", problem)
-        })?;
-        Ok(Draft { id, unsigned, valid_from, valid_until })
-    }
-
-    async fn sign(&self, work: &Work<'_>, draft: Draft) -> Result<Signed, Error> {
-        let Work { issuer, configuration, offer, signer, .. } = work;
-        let signature = signer.sign(draft.unsigned.signing_input()).await;
-        let signature = signature.map_err(|e| Error::broken("the credential could not be signed", e.detail))?;
-        let credential = draft.unsigned.finish(&signature);
-
-        let now = Timestamp::new(work.now);
-        let mut event = work.actor.did(&issuer.id, "credential.issue", &draft.id, now);
-        event.plugin_digest.clone_from(&work.data.plugin_digest);
-        event.detail = json!({
-            "configuration": configuration.id,
-            "version": configuration.version,
-            "format": configuration.format().as_str(),
-            "key": signer.key_id(),
-            "offer": offer.offer_id,
-            // Whoever has the credential finds its event; the event tells nobody what is in it.
-            "credential_sha256": sha256(&text(&credential)),
-        });
-        let record = StoredCredential {
-            credential: self.sealed_copy(issuer, configuration, &draft.id, &credential)?,
-            credential_id: draft.id,
-            issuer_id: issuer.id.clone(),
-            configuration_id: configuration.id.clone(),
-            configuration_version: configuration.version,
-            credential_type: configuration.credential_type.clone(),
-            offer_id: Some(offer.offer_id.clone()),
-            issue_date: Timestamp::new(draft.valid_from),
-            expiration_date: draft.valid_until.map(Timestamp::new),
-            created_time: now,
-            updated_time: now,
-        };
-        Ok(Signed { credential, record, event })
-    }
-
-    fn sealed_copy(
-        &self,
-        issuer: &Issuer,
-        configuration: &CredentialConfiguration,
+        call: &Call<'_>,
         id: &str,
-        credential: &Value,
+        credential: &Credential,
     ) -> Result<Option<Vec<u8>>, Error> {
-        if configuration.document.keep == Keep::Record {
+        if call.configuration.document.keep == Keep::Record {
             return Ok(None);
         }
-        let context = SealContext { issuer: &issuer.id, table: "issued_credentials", column: "credential", row: id };
-        let sealed = self.keyring.seal(&context, text(credential).as_bytes(), self.entropy.as_ref());
+        let issuer = &call.issuer.id;
+        let context = SealContext { issuer, table: "issued_credentials", column: "credential", row: id };
+        let sealed = self.keyring.seal(&context, credential.as_str().as_bytes(), self.entropy.as_ref());
         sealed.map(Some).map_err(|e| Error::broken("the credential could not be stored", e))
     }
-
-    async fn record(&self, issuer: &Issuer, nonces: Vec<UsedNonce>, signed: Vec<Signed>) -> Result<Vec<Value>, Error> {
-        let (mut issued, mut records, mut events) = (Vec::new(), Vec::new(), Vec::new());
-        for Signed { credential, record, event } in signed {
-            issued.push(credential);
-            records.push(record);
-            events.push(event);
-        }
-        let batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, credentials: records, events };
-        let outcomes = self.store.record_issuances(&[batch]).await?;
-        match outcomes.into_iter().next() {
-            Some(IssuanceOutcome::Recorded) => Ok(issued),
-            Some(IssuanceOutcome::NonceReused { .. }) => Err(Error::InvalidNonce(
-                "the key proof's nonce was used before: get a new one from the nonce endpoint".to_owned(),
-            )),
-            Some(IssuanceOutcome::CredentialExists { credential_id }) => Err(Error::Conflict(credential_id)),
-            None => Err(Error::broken("the issuance was not recorded", "the store gave no outcome")),
-        }
-    }
 }
 
-struct Draft {
-    id: String,
-    unsigned: Unsigned,
-    valid_from: DateTime<Utc>,
-    valid_until: Option<DateTime<Utc>>,
+/// What the store records, and what the wallet gets once it has.
+pub(super) fn batch(
+    issuer: &Issuer,
+    nonces: Vec<UsedNonce>,
+    finished: Vec<Finished>,
+) -> (IssuanceBatch, Vec<Credential>) {
+    let mut batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, credentials: Vec::new(), events: Vec::new() };
+    let mut issued = Vec::with_capacity(finished.len());
+    for Finished { credential, record, event } in finished {
+        issued.push(credential);
+        batch.credentials.push(record);
+        batch.events.push(event);
+    }
+    (batch, issued)
 }
 
-/// A template takes an attachment as `data.NAME`: a data URL (RFC 2397).
-fn with_attachments(mut claims: Map<String, Value>, attachments: Vec<Attachment>) -> Result<Map<String, Value>, Error> {
-    for Attachment { name, media_type, content } in attachments {
-        let url = format!("data:{media_type};base64,{}", STANDARD.encode(content));
-        if claims.insert(name.clone(), Value::String(url)).is_some() {
-            let cause = format!("the attachment {name} has the name of a claim or of another attachment");
-            return Err(Error::broken("the data source could not answer", cause));
-        }
+pub(super) fn recorded(outcome: Option<IssuanceOutcome>) -> Result<(), Error> {
+    match outcome {
+        Some(IssuanceOutcome::Recorded) => Ok(()),
+        Some(IssuanceOutcome::NonceReused { .. }) => Err(Error::InvalidNonce(
+            "the key proof's nonce was used before: get a new one from the nonce endpoint".to_owned(),
+        )),
+        Some(IssuanceOutcome::CredentialExists { credential_id }) => Err(Error::Conflict(credential_id)),
+        None => Err(Error::broken("the issuance was not recorded", "the store gave no outcome")),
     }
-    Ok(claims)
 }
 
 /// OpenID4VCI 1.0, 8.2: by identifier where the token answer had identifiers, else by configuration id.
@@ -310,13 +243,4 @@ fn select<'a>(
         return Err(Error::ConfigurationNotGranted(id.clone()));
     }
     Ok(configuration)
-}
-
-/// The credential as a text: a JWT as it is, JSON in its compact form.
-fn text(credential: &Value) -> Cow<'_, str> {
-    credential.as_str().map_or_else(|| Cow::Owned(credential.to_string()), Cow::Borrowed)
-}
-
-fn sha256(text: &str) -> String {
-    format!("{:x}", Sha256::digest(text))
 }

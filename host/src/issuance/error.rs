@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chancery_sandbox::CallError;
+use chancery_sandbox::{CallError, LimitKind};
 use chancery_store::StoreError;
 
 /// A cause that only the log sees.
@@ -44,6 +44,17 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
+    /// What another issuer answered is no credential that may be passed on.
+    #[error("the credential's issuer answered with a credential that is not passed on")]
+    Rejected {
+        /// Stable code for audit events.
+        reason: &'static str,
+        #[source]
+        cause: Cause,
+    },
+    /// Not known, finished, expired, or another grant's: a wallet need not know which.
+    #[error("there is no credential to wait for under this transaction_id")]
+    UnknownTransaction,
     #[error("{0} exists already")]
     Conflict(String),
 }
@@ -65,8 +76,20 @@ impl Error {
             Self::Denied(_) => "denied",
             Self::Unavailable { .. } => "unavailable",
             Self::Broken { .. } => "broken",
+            Self::Rejected { reason, .. } => reason,
+            Self::UnknownTransaction => "unknown-transaction",
             Self::Conflict(_) => "conflict",
         }
+    }
+
+    /// Whether asking again cannot help.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::InvalidRequest(_) | Self::Rejected { .. })
+    }
+
+    /// Whether it was allowed and did not work, as against refused.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Broken { .. } | Self::Rejected { .. } | Self::Conflict(_))
     }
 }
 
@@ -89,7 +112,11 @@ impl From<CallError> for Error {
             CallError::NotFound(message) | CallError::Denied(message) => Self::Denied(message.public),
             CallError::InvalidRequest(message) => Self::InvalidRequest(message.public),
             CallError::Unavailable { retry_after, .. } => unavailable(retry_after, error),
-            CallError::Busy { retry_after, .. } => unavailable(Some(retry_after), error),
+            CallError::Busy { retry_after, .. } | CallError::Paused { retry_after, .. } => {
+                unavailable(Some(retry_after), error)
+            }
+            // What it waited for did not come in time.
+            CallError::Limit { which: LimitKind::Wall, .. } => unavailable(Some(super::patience::PAUSE), error),
             CallError::NotActive { .. } | CallError::Unknown { .. } => unavailable(None, error),
             other => Self::Broken { public: other.public().to_owned(), cause: Box::new(other) },
         }

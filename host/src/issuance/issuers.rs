@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use chancery_keys::{Algorithm, Keyring, MacKey, PublicKey, SealContext, Signer, SoftwareKey};
 use chancery_store::{ConfigurationRecord, IssuerRecord, KeyRecord, KeyState, Store};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::configuration::{CredentialConfiguration, Document};
 use super::error::{Error, with_causes};
@@ -67,6 +68,11 @@ impl Issuer {
             .find(|key| key.state == KeyState::Active && key.signer.public_key().algorithm() == algorithm)
             .map(|key| &key.signer)
             .ok_or_else(|| Error::broken("the issuer has no key to sign with", format!("no active {algorithm} key")))
+    }
+
+    /// A name for the record of a credential that is about to be issued.
+    pub fn new_credential_id(&self) -> String {
+        format!("{}/credentials/{}", self.url, Uuid::new_v4())
     }
 
     pub fn published_keys(&self) -> Vec<(String, PublicKey)> {

@@ -3,22 +3,29 @@
 
 pub mod configuration;
 pub mod credential;
+pub mod deferred;
 pub mod error;
 pub mod formats;
 pub mod issuers;
+mod making;
 pub mod nonce;
 pub mod offers;
+mod patience;
 pub mod proof;
+mod proxy;
 pub mod publish;
 pub mod setup;
 pub mod subject;
+mod work;
 
 use std::sync::Arc;
 
 use chancery_keys::{Entropy, EntropyError, Keyring};
 use chancery_sandbox::Sandbox;
-use chancery_store::{AuditEvent, Store};
+use chancery_store::{AuditEvent, EventOutcome, Store, Timestamp};
 
+use crate::audit::Actor;
+use crate::audit::required::Accepted;
 use crate::clock::Clock;
 use crate::config;
 use error::Error;
@@ -32,6 +39,8 @@ pub struct Issuance {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     limits: config::Issuance,
+    /// Set where audit plugins must have accepted the events before a wallet gets its credential.
+    accepted: Option<Arc<dyn Accepted>>,
 }
 
 impl std::fmt::Debug for Issuance {
@@ -49,7 +58,13 @@ impl Issuance {
         entropy: Arc<dyn Entropy>,
         limits: config::Issuance,
     ) -> Self {
-        Self { store, sandbox, keyring, clock, entropy, limits }
+        Self { store, sandbox, keyring, clock, entropy, limits, accepted: None }
+    }
+
+    /// From now on no wallet gets a credential whose events were not accepted.
+    #[must_use]
+    pub fn requiring(self, accepted: Arc<dyn Accepted>) -> Self {
+        Self { accepted: Some(accepted), ..self }
     }
 
     pub fn limits(&self) -> &config::Issuance {
@@ -61,7 +76,7 @@ impl Issuance {
         Ok(nonce::make(&issuer.macs.nonce, self.clock.now(), self.entropy.as_ref())?)
     }
 
-    /// Writes the event of something that was refused. The refusal stands even where this fails.
+    /// Writes the event of something that was refused or failed. That stands even where this fails.
     async fn note_refusal(&self, event: AuditEvent) {
         if let Err(error) = self.store.append_events(&[event]).await {
             tracing::error!(
@@ -70,6 +85,15 @@ impl Issuance {
             );
         }
     }
+}
+
+/// The event of something that an error has stopped.
+fn stopped(actor: &Actor, issuer: &Issuer, action: &str, object: &str, at: Timestamp, error: &Error) -> AuditEvent {
+    let mut event = actor.was_refused(&issuer.id, action, object, at, error.code());
+    if error.is_failure() {
+        event.outcome = EventOutcome::Failed;
+    }
+    event
 }
 
 impl From<EntropyError> for Error {

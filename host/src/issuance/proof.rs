@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chancery_keys::did;
 use chancery_keys::jose::{CompactJws, JoseError};
-use chancery_keys::{Algorithm, PublicKey};
+use chancery_keys::{Algorithm, KeyError, PublicKey};
 use chancery_store::UsedNonce;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::configuration::CredentialConfiguration;
@@ -19,7 +20,8 @@ const TYP: &str = "openid4vci-proof+jwt";
 const MAX_PROOF: usize = 8 * 1024;
 
 /// A key that the wallet has proved to hold.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "StoredKey", try_from = "StoredKey")]
 pub struct HolderKey {
     pub public_key: PublicKey,
     /// The DID, where the wallet named its key by one.
@@ -30,6 +32,27 @@ impl HolderKey {
     /// The DID that it goes by: the wallet's choice, or the did:jwk, which is the same for every spelling of a JWK.
     pub fn id(&self) -> String {
         self.did.clone().unwrap_or_else(|| did::did_jwk(&self.public_key))
+    }
+}
+
+/// How it is kept for a credential that is not ready.
+#[derive(Serialize, Deserialize)]
+struct StoredKey {
+    jwk: Map<String, Value>,
+    did: Option<String>,
+}
+
+impl From<HolderKey> for StoredKey {
+    fn from(key: HolderKey) -> Self {
+        Self { jwk: key.public_key.to_jwk(), did: key.did }
+    }
+}
+
+impl TryFrom<StoredKey> for HolderKey {
+    type Error = KeyError;
+
+    fn try_from(StoredKey { jwk, did }: StoredKey) -> Result<Self, KeyError> {
+        Ok(Self { public_key: PublicKey::from_jwk(&jwk)?, did })
     }
 }
 

@@ -1,5 +1,7 @@
-//! Access tokens: JWTs (RFC 9068) signed by the issuer that they are good for, at most five minutes, without
-//! personal data. A wallet's token names its offer, a service client's its scopes.
+//! Access tokens: JWTs (RFC 9068) signed by the issuer that they are good for, at most five minutes but
+//! for polling, without personal data. A wallet's token names its offer, a service client's its scopes.
+
+use std::time::Duration;
 
 use chancery_keys::jose::{CompactJws, sign_compact};
 use chrono::{DateTime, Utc};
@@ -20,7 +22,12 @@ const MAX_TOKEN: usize = 8 * 1024;
 #[derive(Debug, Clone)]
 pub enum Bearer {
     Wallet(WalletGrant),
-    Client { client_id: String, scopes: Vec<String> },
+    /// It is too old to ask for credentials, and may poll for those that were deferred.
+    PollingWallet(WalletGrant),
+    Client {
+        client_id: String,
+        scopes: Vec<String>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,6 +45,11 @@ struct Claims {
     offer_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     credential_identifiers: Option<Vec<String>>,
+    /// Set where `exp` is later, because what is offered may be deferred: from then on the token polls and does
+    /// nothing else. A bearer token must not be good for long, but with this one nobody gets anything unless he has
+    /// the secret transaction id too, and a wallet that knows nothing of refresh tokens can still come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asks_until: Option<i64>,
 }
 
 /// The `client_id` of wallets: they are not registered.
@@ -45,22 +57,34 @@ const ANONYMOUS: &str = "anonymous-wallet";
 
 impl AuthorizationServer {
     pub async fn sign_token(&self, issuer: &Issuer, bearer: &Bearer) -> Result<String, Error> {
+        self.sign_polling_token(issuer, bearer, Duration::ZERO).await
+    }
+
+    /// One that polls for so long after it has ceased to ask.
+    pub(super) async fn sign_polling_token(
+        &self,
+        issuer: &Issuer,
+        bearer: &Bearer,
+        polling: Duration,
+    ) -> Result<String, Error> {
         let now = self.clock.now().timestamp();
-        let lifetime = i64::try_from(self.limits.access_token_lifetime.as_secs()).unwrap_or(300);
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(300);
+        let asks_until = now + seconds(self.limits.access_token_lifetime);
         let mut claims = Claims {
             iss: issuer.url.clone(),
             aud: issuer.url.clone(),
             sub: String::new(),
             client_id: ANONYMOUS.to_owned(),
             iat: now,
-            exp: now + lifetime,
+            exp: asks_until + seconds(polling),
             jti: Uuid::new_v4().to_string(),
             scope: String::new(),
             offer_id: None,
             credential_identifiers: None,
+            asks_until: (!polling.is_zero()).then_some(asks_until),
         };
         match bearer {
-            Bearer::Wallet(grant) => {
+            Bearer::Wallet(grant) | Bearer::PollingWallet(grant) => {
                 claims.sub.clone_from(&grant.offer_id);
                 claims.offer_id = Some(grant.offer_id.clone());
                 claims.credential_identifiers.clone_from(&grant.credential_identifiers);
@@ -96,7 +120,9 @@ pub fn verify_token(issuer: &Issuer, token: &str, now: DateTime<Utc>) -> Option<
     }
     Some(match claims.offer_id {
         Some(offer_id) => {
-            Bearer::Wallet(WalletGrant { offer_id, credential_identifiers: claims.credential_identifiers })
+            let grant = WalletGrant { offer_id, credential_identifiers: claims.credential_identifiers };
+            let asks = claims.asks_until.is_none_or(|until| until > now.timestamp());
+            if asks { Bearer::Wallet(grant) } else { Bearer::PollingWallet(grant) }
         }
         None => Bearer::Client {
             client_id: claims.client_id,

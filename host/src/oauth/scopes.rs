@@ -5,7 +5,11 @@ pub const SCOPES: &[(&str, &str)] = &[
     ("offers:create", "make credential offers"),
     ("clients:create", "register further service clients, with scopes of its own at most"),
     ("plugins:read", "see the plugins, their stages and grants"),
-    ("plugins:write", "have the plugin directory read again"),
+    (
+        "plugins:write",
+        "have the plugin directory read again; of the default issuer: reload, disable, enable, roll back",
+    ),
+    ("audit:read", "of the default issuer: see how far the audit events are at each sink"),
 ];
 
 pub fn is_known(scope: &str) -> bool {

@@ -1,6 +1,8 @@
 //! The token endpoint's two grants: the pre-authorized code of a wallet (OpenID4VCI 1.0, 6) and
 //! `client_credentials` of a service client (RFC 6749, 4.4).
 
+use std::time::Duration;
+
 use chancery_store::Redemption;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -93,8 +95,10 @@ impl AuthorizationServer {
             granted.cloned().collect::<Vec<_>>()
         });
         let authorization_details = granted.as_ref().map(|ids| ids.iter().map(|id| detail(id)).collect::<Value>());
+        let polling = self.issuance.longest_deferral(issuer, granted.as_ref().unwrap_or(&offer.configuration_ids));
         let grant = WalletGrant { offer_id: offer.offer_id, credential_identifiers: granted };
-        self.respond(issuer, &Bearer::Wallet(grant), None, authorization_details).await
+        let bearer = Bearer::Wallet(grant);
+        self.respond(issuer, &bearer, polling.unwrap_or_default(), None, authorization_details).await
     }
 
     async fn client_credentials(
@@ -123,20 +127,23 @@ impl AuthorizationServer {
         event.detail = json!({"scopes": scopes});
         self.store.append_events(&[event]).await?;
         let scope = scopes.join(" ");
-        self.respond(issuer, &Bearer::Client { client_id: client.client_id, scopes }, Some(scope), None).await
+        let bearer = Bearer::Client { client_id: client.client_id, scopes };
+        self.respond(issuer, &bearer, Duration::ZERO, Some(scope), None).await
     }
 
     async fn respond(
         &self,
         issuer: &Issuer,
         bearer: &Bearer,
+        polling: Duration,
         scope: Option<String>,
         authorization_details: Option<Value>,
     ) -> Result<TokenResponse, Error> {
         Ok(TokenResponse {
-            access_token: self.sign_token(issuer, bearer).await?,
+            access_token: self.sign_polling_token(issuer, bearer, polling).await?,
             token_type: "Bearer",
-            expires_in: self.limits.access_token_lifetime.as_secs(),
+            // Of the polling too: a wallet that takes its token for expired would not come back.
+            expires_in: (self.limits.access_token_lifetime + polling).as_secs(),
             scope,
             authorization_details,
         })

@@ -46,27 +46,49 @@ impl Action {
     }
 }
 
-/// Decides, and puts the decision into force on this host. Other hosts follow within their refresh interval.
-pub async fn act(
-    store: &Arc<dyn Store>,
-    sandbox: &Sandbox,
-    clock: &dyn Clock,
-    actor: &Actor,
-    plugin: &str,
-    action: Action,
-) -> Result<PluginStatus, ControlError> {
-    let status = sandbox.plugin(plugin).ok_or_else(|| ControlError::Unknown(plugin.to_owned()))?;
-    let event = actor.did(DEFAULT_ISSUER, action.name(), plugin, clock.timestamp());
-    if action == Action::Reload {
-        store.append_events(&[event]).await?;
-        sandbox.reload(plugin).await;
-    } else {
-        let control = decided(&status, action, clock, actor)?;
-        let event = AuditEvent { detail: json!({"release": control.held_generation}), ..event };
-        store.set_plugin_control(&control, &event).await?;
-        sandbox.control(load(store.as_ref()).await?).await;
+/// The plugins of this host, as operators see them and decide about them.
+#[derive(Debug)]
+pub struct Board {
+    sandbox: Option<Sandbox>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Board {
+    /// `sandbox` is absent in a process that runs no plugins.
+    pub fn new(sandbox: Option<Sandbox>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { sandbox, store, clock }
     }
-    sandbox.plugin(plugin).ok_or_else(|| ControlError::Unknown(plugin.to_owned()))
+
+    /// Every plugin, by name.
+    pub fn list(&self) -> Vec<PluginStatus> {
+        self.sandbox.as_ref().map(Sandbox::plugins).unwrap_or_default()
+    }
+
+    /// Reads every plugin file again.
+    pub async fn rescan(&self) {
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.rescan().await;
+        }
+    }
+
+    /// Decides, and puts the decision into force on this host. Other hosts follow within their refresh interval.
+    pub async fn act(&self, actor: &Actor, plugin: &str, action: Action) -> Result<PluginStatus, ControlError> {
+        let unknown = || ControlError::Unknown(plugin.to_owned());
+        let sandbox = self.sandbox.as_ref().ok_or_else(unknown)?;
+        let status = sandbox.plugin(plugin).ok_or_else(unknown)?;
+        let event = actor.did(DEFAULT_ISSUER, action.name(), plugin, self.clock.timestamp());
+        if action == Action::Reload {
+            self.store.append_events(&[event]).await?;
+            sandbox.reload(plugin).await;
+        } else {
+            let control = decided(&status, action, self.clock.as_ref(), actor)?;
+            let event = AuditEvent { detail: json!({"release": control.held_generation}), ..event };
+            self.store.set_plugin_control(&control, &event).await?;
+            sandbox.control(load(self.store.as_ref()).await?).await;
+        }
+        sandbox.plugin(plugin).ok_or_else(unknown)
+    }
 }
 
 fn decided(

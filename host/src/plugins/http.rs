@@ -23,11 +23,7 @@ impl Http {
     fn policy(&self, grant: &HttpGrant) -> Result<Policy, String> {
         let inject = |header: &chancery_sandbox::InjectedHeader| {
             let value = header.value.fill(|name| self.secrets.read(name).map(|value| value.to_vec()))?;
-            Ok(InjectedHeader {
-                host: header.host.clone(),
-                header: header.header.clone(),
-                value: Secret::new(value),
-            })
+            Ok(InjectedHeader { host: header.host.clone(), header: header.header.clone(), value: Secret::new(value) })
         };
         Ok(Policy {
             networks: match &grant.networks {

@@ -84,6 +84,7 @@ mod tests {
         PluginStatus {
             name: name.to_owned(),
             kind: Some(Kind::DataProvider),
+            contract: None,
             stage,
             failed_at: None,
             reason: None,
@@ -106,7 +107,12 @@ mod tests {
     }
 
     fn active() -> PluginStatus {
-        let serving = Serving { generation: "g".to_owned(), release: "r".to_owned(), sha256: "cd".repeat(32), version: "0.1.0".to_owned() };
+        let serving = Serving {
+            generation: "g".to_owned(),
+            release: "r".to_owned(),
+            sha256: "cd".repeat(32),
+            version: "0.1.0".to_owned(),
+        };
         PluginStatus {
             version: Some("0.1.0".to_owned()),
             serving: Some(serving),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::config::Plugins;
-use crate::config::plugins::Secret;
+use crate::config::plugins::{Secret, environment};
 use crate::issuance::issuers::DEFAULT_ISSUER;
 
 /// A secret may be this large.
@@ -38,9 +38,9 @@ impl Secrets {
         };
         let value = match source {
             Secret { file: Some(file), .. } => read_file(file)?,
-            Secret { env: Some(variable), .. } => std::env::var(variable)
+            Secret { env: Some(variable), .. } => environment(variable)
                 .map(|value| Zeroizing::new(value.into_bytes()))
-                .map_err(|_| format!("the environment variable {variable} of the secret {name} is not set"))?,
+                .ok_or_else(|| format!("the environment variable {variable} of the secret {name} is not set"))?,
             Secret { .. } => return Err(format!("the secret {name} has no source")),
         };
         if value.is_empty() {

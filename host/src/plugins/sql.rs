@@ -12,7 +12,7 @@ use chancery_store::statements::{
 
 use crate::app::StartError;
 use crate::config::Plugins;
-use crate::config::plugins::Database;
+use crate::config::plugins::{Database, environment};
 
 const DEFAULT_CONNECTIONS: u32 = 8;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,10 +27,7 @@ impl Sql {
         for (name, database) in &config.databases {
             let url = url(database).map_err(|reason| StartError(format!("plugins.databases.{name}: {reason}")))?;
             let max_connections = database.max_connections.unwrap_or(DEFAULT_CONNECTIONS);
-            databases.push((
-                name.clone(),
-                DatabaseOptions { url, max_connections, acquire_timeout: ACQUIRE_TIMEOUT },
-            ));
+            databases.push((name.clone(), DatabaseOptions { url, max_connections, acquire_timeout: ACQUIRE_TIMEOUT }));
         }
         let databases = Databases::new(databases).map_err(|error| StartError(error.to_string()))?;
         Ok(Self { databases })
@@ -46,7 +43,7 @@ fn url(database: &Database) -> Result<String, String> {
         return text.map(|t| t.trim().to_owned()).map_err(|error| format!("cannot read {}: {error}", file.display()));
     }
     let variable = database.url_env.as_deref().unwrap_or_default();
-    std::env::var(variable).map_err(|_| format!("the environment variable {variable} is not set"))
+    environment(variable).ok_or_else(|| format!("the environment variable {variable} is not set"))
 }
 
 #[async_trait]
@@ -68,7 +65,12 @@ impl SqlPort for Sql {
             Ok(_) => {}
             Err(CheckError::Unavailable { reason, detail }) => {
                 let database = &grant.database;
-                tracing::warn!(database, reason, detail, "a plugin's database does not answer, its statement is unchecked");
+                tracing::warn!(
+                    database,
+                    reason,
+                    detail,
+                    "a plugin's database does not answer, its statement is unchecked"
+                );
             }
             Err(problem) => return Err(problem.to_string()),
         }

@@ -146,7 +146,8 @@ mod tests {
         // The digest is not what is believed.
         let moved = SignatureFile { sha256: hex(b"other"), ..file.clone() };
         assert!(matches!(outcome(b"other", &moved), SignatureError::Wrong));
-        for broken in [&b""[..], b"{}", b"null", &text(&SignatureFile { algorithm: "none".to_owned(), ..file.clone() })] {
+        for broken in [&b""[..], b"{}", b"null", &text(&SignatureFile { algorithm: "none".to_owned(), ..file.clone() })]
+        {
             assert!(matches!(verify(&keys, b"component", broken), Err(SignatureError::Malformed(_))));
         }
     }

@@ -10,7 +10,7 @@ use crate::app::{TestApp, program};
 use crate::wallet::key;
 
 /// Runs a subcommand on the store of a `TestApp`.
-fn chancery(test: &TestApp, arguments: &[&str], input: &str) -> Output {
+pub fn chancery(test: &TestApp, arguments: &[&str], input: &str) -> Output {
     let config = test.dir.path().join("chancery.toml");
     std::fs::write(&config, "").unwrap();
     let mut command = Command::new(program());

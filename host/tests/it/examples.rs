@@ -27,14 +27,19 @@ fn commands(document: &str) -> Vec<String> {
     commands
 }
 
-/// Runs a document's `chancery` commands in one copy of the example, as its reader would: `chancery serve` stays
-/// in the background, everything else must succeed.
+/// Runs a document's commands in one copy of `examples/farmer`.
 fn run(document: &str) {
-    let site = Site::farmer();
+    run_in(&Site::farmer(), document, &[], str::to_owned);
+}
+
+/// Runs a document's commands in one copy of an example, as its reader would: `chancery serve` stays in the
+/// background, everything else must succeed. Setting the copy up is left to `site`, and what begins with one of
+/// `elsewhere` to the caller. `translate` moves what the document says to where the copy has it.
+pub fn run_in(site: &Site, document: &str, elsewhere: &[&str], translate: impl Fn(&str) -> String) {
     let mut server = None;
     let mut ran = 0;
     for command in commands(document) {
-        if command.starts_with("cargo ") || command.starts_with("cp ") || command.starts_with("cd ") {
+        if ["cargo ", "cp ", "cd "].iter().chain(elsewhere).any(|start| command.starts_with(start)) {
             continue;
         }
         ran += 1;
@@ -42,7 +47,7 @@ fn run(document: &str) {
             server = Some(site.serve());
             continue;
         }
-        let command = command.replace("http://localhost:8080", &site.url);
+        let command = translate(&command.replace("http://localhost:8080", &site.url));
         let bin = crate::app::program().parent().unwrap().to_owned();
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
         let output = std::process::Command::new("bash")
@@ -67,6 +72,28 @@ fn the_commands_of_the_readme_work() {
 #[test]
 fn the_commands_of_the_farmer_example_work() {
     run("examples/farmer/README.md");
+}
+
+#[test]
+fn the_commands_of_the_operators_page_work() {
+    run("docs/operating.md");
+}
+
+/// `CHANCERY_UPDATE_DOCS=1` writes it anew.
+#[test]
+fn the_grant_file_reference_is_what_the_types_say() {
+    const MARKS: [&str; 2] = ["<!-- generated: chancery plugin grants -->\n", "<!-- end of generated -->"];
+    let path = root().join("docs/operating.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(MARKS[0]).unwrap();
+    let (shown, after) = rest.split_once(MARKS[1]).unwrap();
+    let reference = chancery_sandbox::grant_reference();
+    if std::env::var_os("CHANCERY_UPDATE_DOCS").is_some() {
+        let updated = format!("{before}{}\n{}\n{}{after}", MARKS[0], reference.trim_end(), MARKS[1]);
+        std::fs::write(path, updated).unwrap();
+        return;
+    }
+    assert_eq!(shown.trim(), reference.trim(), "run this test with CHANCERY_UPDATE_DOCS=1");
 }
 
 /// The two commands of the README are run elsewhere: `cargo xtask test` runs this test, and `.ci/run` runs

@@ -50,6 +50,8 @@ async fn whatever_a_plugin_does_the_wallet_gets_a_clear_error_and_the_host_goes_
     const FAILED: &str = "The data source failed to answer";
     for subject in ["trap", "spin", "allocate", "recurse", "huge-output", "invalid-json", "not-object", "deep-json"] {
         refused(&test, subject, 500, "server_error", FAILED).await;
+        // Others are served in between: a plugin that fails every call is paused.
+        assert_eq!(test.issue_for("Any", "somebody").await.status, 200, "after {subject}");
     }
     for subject in ["duplicate-keys", "big-number", "misconfigured", "internal"] {
         refused(&test, subject, 500, "server_error", FAILED).await;
@@ -61,7 +63,22 @@ async fn whatever_a_plugin_does_the_wallet_gets_a_clear_error_and_the_host_goes_
     assert_eq!(answer.headers["retry-after"], "2", "1500 ms, rounded up");
     let answer = test.issue_for("Any", "somebody").await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(test.issued().await, 1);
+    assert_eq!(test.issued().await, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_fails_every_call_is_paused_and_wallets_are_told_when_to_come_back() {
+    let test = with_hostile().await;
+    for _ in 0..5 {
+        refused(&test, "trap", 500, "server_error", "failed to answer").await;
+    }
+    let answer = refused(&test, "somebody", 503, "temporarily_unavailable", "Try again later").await;
+    assert_eq!(answer.headers["retry-after"], "1");
+    let plugin = test.app.sandbox.as_ref().unwrap().plugin("hostile").unwrap();
+    assert_eq!((plugin.stage.to_string(), format!("{:?}", plugin.breaker)), ("active".to_owned(), "Open".to_owned()));
+    // A reload starts with a clean slate.
+    test.app.sandbox.as_ref().unwrap().reload("hostile").await;
+    assert_eq!(test.issue_for("Any", "somebody").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -264,8 +281,8 @@ async fn readiness_names_the_plugin_that_is_missing() {
 impl TestApp {
     async fn get_plugins(&self) -> Value {
         let token = self.admin_token("default", &["plugins:read"]).await;
-        let request = axum::http::Request::get("/admin/v1/plugins")
-            .header(axum::http::header::AUTHORIZATION, format!("Bearer {token}"))
+        let request = http::Request::get("/admin/v1/plugins")
+            .header(http::header::AUTHORIZATION, format!("Bearer {token}"))
             .body(axum::body::Body::empty())
             .unwrap();
         self.send(request).await.body

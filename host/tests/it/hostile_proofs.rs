@@ -183,7 +183,7 @@ async fn too_many_proofs_and_one_key_twice() {
 async fn a_nonce_of_another_issuer() {
     let test = TestApp::start().await;
     test.publish("ministry", "Person", crate::app::person_document()).await;
-    let request = axum::http::Request::post("/issuers/ministry/openid4vci/nonce").body(axum::body::Body::empty());
+    let request = http::Request::post("/issuers/ministry/openid4vci/nonce").body(axum::body::Body::empty());
     let foreign = test.send(request.unwrap()).await.body["c_nonce"].as_str().unwrap().to_owned();
     let token = test.wallet_token().await;
     let key = key(Algorithm::Es256);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, URL, person_document};
 
 /// Status, headers and text of a page.
-async fn page(test: &TestApp, path: &str, languages: &str) -> (u16, axum::http::HeaderMap, String) {
+async fn page(test: &TestApp, path: &str, languages: &str) -> (u16, http::HeaderMap, String) {
     use tower::ServiceExt as _;
     let request = Request::get(path).header(header::ACCEPT_LANGUAGE, languages).body(Body::empty()).unwrap();
     let (parts, body) = test.router.clone().oneshot(request).await.unwrap().into_parts();

@@ -15,7 +15,7 @@ use crate::app::{built_plugin, program, root};
 /// Patience for a loaded machine; nothing waits this long when all is well.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A copy of `examples/farmer` in a directory of its own, on a free port.
+/// A copy of an example in a directory of its own, on a free port.
 pub struct Site {
     pub dir: TempDir,
     pub url: String,
@@ -23,9 +23,15 @@ pub struct Site {
 
 impl Site {
     pub fn farmer() -> Self {
+        Self::example("farmer", &["csv-provider"])
+    }
+
+    pub fn example(name: &str, plugins: &[&str]) -> Self {
         let dir = TempDir::new().unwrap();
-        copy(&root().join("examples/farmer"), dir.path());
-        std::fs::copy(built_plugin("csv-provider"), dir.path().join("plugins/csv-provider.wasm")).unwrap();
+        copy(&root().join("examples").join(name), dir.path());
+        for plugin in plugins {
+            std::fs::copy(built_plugin(plugin), dir.path().join(format!("plugins/{plugin}.wasm"))).unwrap();
+        }
         let port = free_port();
         let file = dir.path().join("chancery.toml");
         let text = std::fs::read_to_string(&file).unwrap().replace(":8080", &format!(":{port}"));
@@ -69,7 +75,11 @@ impl Site {
     }
 
     pub fn offer(&self, arguments: &[&str]) -> Value {
-        let fixed = ["offer", "create", "--configuration", "FarmerCredential", "--json"];
+        self.offer_of("FarmerCredential", arguments)
+    }
+
+    pub fn offer_of(&self, configuration: &str, arguments: &[&str]) -> Value {
+        let fixed = ["offer", "create", "--configuration", configuration, "--json"];
         serde_json::from_str(&self.done(&[&fixed, arguments].concat())).unwrap()
     }
 

@@ -6,7 +6,7 @@ import { dataIntegrityVerifier } from './lib/data-integrity.mjs'
 import { didWebOf, keyOfDidJwk } from './lib/did.mjs'
 import { samePublicKey } from './lib/keys.mjs'
 
-const usage = `verify-data-integrity.mjs --credential FILE|- --issuer-url URL
+const usage = `verify-data-integrity.mjs --credential FILE|- (--issuer-url URL | --issuer DID)
   [--context URL=FILE]...   a context beside those of the npm packages
   [--cryptosuite NAME]      the suite to expect
   [--holder-jwk JSON|@FILE] 'credentialSubject.id' must be the did:jwk of this key
@@ -14,17 +14,21 @@ const usage = `verify-data-integrity.mjs --credential FILE|- --issuer-url URL
 const options = {
   credential: { type: 'string' },
   'issuer-url': { type: 'string' },
+  issuer: { type: 'string' },
   context: { type: 'string', multiple: true, default: [] },
   cryptosuite: { type: 'string' },
   'holder-jwk': { type: 'string' },
   tamper: { type: 'boolean', default: false },
 }
 
-await run({ usage, options, required: ['credential', 'issuer-url'] }, async (args) => {
+await run({ usage, options, required: ['credential'] }, async (args) => {
+  if ((args.issuer === undefined) === (args['issuer-url'] === undefined)) {
+    throw usageError('one of --issuer-url and --issuer is needed')
+  }
   const credential = JSON.parse(await readArgument(args.credential))
   const verify = dataIntegrityVerifier(await readContexts(args.context))
   checkShape(credential, {
-    issuer: didWebOf(args['issuer-url']),
+    issuer: args.issuer ?? didWebOf(args['issuer-url']),
     cryptosuite: args.cryptosuite,
     holderJwk: args['holder-jwk'] && (await readJsonArgument('holder-jwk', args['holder-jwk'])),
   })

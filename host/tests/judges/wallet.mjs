@@ -1,4 +1,5 @@
-// A wallet built on @openid4vc/openid4vci: takes the credentials of one pre-authorized offer.
+// A wallet built on @openid4vc/openid4vci: takes the credentials of one pre-authorized offer, and comes back for
+// those that are deferred.
 import './lib/webcrypto.mjs'
 import { Oauth2ClientErrorResponseError, clientAuthenticationAnonymous } from '@openid4vc/oauth2'
 import {
@@ -9,11 +10,15 @@ import {
 } from '@openid4vc/openid4vci'
 import { SignJWT, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { Refused, run, usageError } from './lib/cli.mjs'
 import { guardedFetch } from './lib/http.mjs'
 
 const MAX_KEYS = 100
 const ALGORITHMS = ['ES256', 'EdDSA']
+/** How often a wallet comes back for a deferred credential, and the longest that it waits in between. */
+const MAX_POLLS = 60
+const MAX_INTERVAL_SECONDS = 5
 const usage = `wallet.mjs --offer URI
                           openid-credential-offer://…, or the http(s) address of the offer itself
   [--tx-code CODE]        the transaction code that the holder was told
@@ -53,6 +58,7 @@ async function takeOffer(client, holders, args) {
       txCode: args['tx-code'],
     }),
   )
+  const accessToken = token.accessTokenResponse.access_token
   const { c_nonce: nonce } = await step('nonce', () => client.requestNonce({ issuerMetadata: metadata }))
   const proofs = await step('proof', () => signProofs(client, { metadata, configurationId, nonce, holders }))
   const { credentialResponse } = await step('credential', () =>
@@ -60,11 +66,13 @@ async function takeOffer(client, holders, args) {
       issuerMetadata: metadata,
       credentialConfigurationId: configurationId,
       proofs: { jwt: proofs },
-      accessToken: token.accessTokenResponse.access_token,
+      accessToken,
     }),
   )
+  const { response, polls } = await step('deferred', () => untilReady(client, metadata, accessToken, credentialResponse))
   return {
-    credentials: await step('credential', () => credentialsOf(credentialResponse, holders.length)),
+    credentials: await step('credential', () => credentialsOf(response, holders.length)),
+    polls,
     holderJwks: holders.map(({ publicJwk }) => publicJwk),
     // Keys of a throw-away wallet: present.mjs signs a key binding with them.
     holderPrivateJwks: holders.map(({ privateJwk }) => privateJwk),
@@ -120,6 +128,21 @@ function signProofs(client, { metadata, configurationId, nonce, holders }) {
       return jwt
     }),
   )
+}
+
+/** Comes back as long as the issuer says so; the library holds it to its transaction id. */
+async function untilReady(client, issuerMetadata, accessToken, first) {
+  let response = first
+  let polls = 0
+  while (response.transaction_id !== undefined) {
+    if (polls === MAX_POLLS) throw new Error(`still deferred after ${polls} polls`)
+    await setTimeout(1000 * Math.min(response.interval, MAX_INTERVAL_SECONDS))
+    const transactionId = response.transaction_id
+    const answer = await client.retrieveDeferredCredentials({ issuerMetadata, accessToken, transactionId })
+    response = answer.deferredCredentialResponse
+    polls += 1
+  }
+  return { response, polls }
 }
 
 /**
@@ -179,7 +202,8 @@ async function serverAnswer(error) {
     return { status: error.response.status, code: error.errorResponse.error, body: error.errorResponse }
   }
   if (error instanceof Openid4vciRetrieveCredentialsError) {
-    const { response, credentialErrorResponseResult: refusal } = error.response
+    const { response, credentialErrorResponseResult, deferredCredentialErrorResponseResult } = error.response
+    const refusal = credentialErrorResponseResult ?? deferredCredentialErrorResponseResult
     return { status: response.status, code: refusal?.data?.error, body: refusal?.data }
   }
   return error.response ? { status: error.response.status } : {}

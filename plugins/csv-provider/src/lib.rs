@@ -8,8 +8,8 @@ mod index;
 mod records;
 
 use chancery_plugin_sdk::{
-    ConfigProblem, Data, DataProvider, Description, Error, Map, Request, Value, describe, export_data_provider, files,
-    log, prepared::Prepared,
+    ConfigProblem, Data, DataProvider, Description, Error, Map, Plugin, Request, Value, describe, export_data_provider,
+    files, log, prepared::Prepared,
 };
 
 use crate::{
@@ -22,7 +22,7 @@ struct CsvProvider {
     settings: Settings,
 }
 
-impl DataProvider for CsvProvider {
+impl Plugin for CsvProvider {
     type Config = Config;
 
     fn description() -> Description {
@@ -49,7 +49,9 @@ impl DataProvider for CsvProvider {
         }
         Ok(())
     }
+}
 
+impl DataProvider for CsvProvider {
     fn fetch(&self, request: &Request) -> Result<Data, Error> {
         let file = files::open(&self.settings.file)?;
         let index = Index::open(&Prepared).map_err(corrupt)?;

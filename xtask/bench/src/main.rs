@@ -6,6 +6,7 @@
 //! | `measure`, `process`, `machine` | figures, processor time and memory of a process, what this machine is |
 //! | `example` | the farmer's configurations and data, with 100,000 rows |
 //! | `parts` | one file a part of an issuance, measured in this process |
+//! | `plugins` | what plugins cost beyond that: capabilities, loading, bad neighbours, memory |
 //! | `http`, `load`, `wallet` | the load generator: keep-alive connections, key proofs |
 //! | `site`, `peer` | the two servers that are put under load |
 //! | `whole` | one file a question that is put to them |
@@ -18,6 +19,7 @@ mod machine;
 mod measure;
 mod parts;
 mod peer;
+mod plugins;
 mod process;
 mod report;
 mod site;
@@ -43,7 +45,7 @@ struct Arguments {
     /// The built `chancery`
     #[arg(long)]
     chancery: PathBuf,
-    /// The built csv-provider.wasm
+    /// The built csv-provider.wasm; the guests of the sandbox's tests are beside it
     #[arg(long)]
     plugin: PathBuf,
     /// The repository's root
@@ -84,6 +86,7 @@ fn run(arguments: &Arguments) -> Result<()> {
 
     let mut report = Report::new(Machine::here(arguments.quick)?);
     parts::measure(&mut report, &effort, &example, arguments, work.path())?;
+    plugins::measure(&mut report, &effort, arguments, work.path())?;
     whole::measure(&mut report, &effort, arguments, work.path())?;
     report.print();
     if let Some(path) = &arguments.json {
@@ -92,7 +95,17 @@ fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-const FULL: Effort =
-    Effort { warm_up: Duration::from_secs(2), measure: Duration::from_secs(5), start_ups: 11, issuances: 100_000 };
-const QUICK: Effort =
-    Effort { warm_up: Duration::from_millis(100), measure: Duration::from_millis(400), start_ups: 3, issuances: 2_000 };
+const FULL: Effort = Effort {
+    warm_up: Duration::from_secs(2),
+    measure: Duration::from_secs(5),
+    start_ups: 11,
+    issuances: 100_000,
+    calls: 1_000_000,
+};
+const QUICK: Effort = Effort {
+    warm_up: Duration::from_millis(100),
+    measure: Duration::from_millis(400),
+    start_ups: 3,
+    issuances: 2_000,
+    calls: 50_000,
+};

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use crate::Result;
 
 /// `USER_HZ`: Linux shows times in /proc in hundredths of a second whatever its own clock does.
-const TICKS_PER_SECOND: u32 = 100;
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 const KIB: u64 = 1024;
 
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Process {
         let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
         let ticks =
             |index: usize| -> Result<u32> { Ok(fields.get(index).ok_or("/proc/PID/stat is too short")?.parse()?) };
-        Ok(Duration::from_secs(1) / TICKS_PER_SECOND * (ticks(11)? + ticks(12)?))
+        Ok(TICK * (ticks(11)? + ticks(12)?))
     }
 
     /// Resident memory in bytes.

@@ -18,6 +18,7 @@ use crate::{
     Result,
     http::{Connection, text},
     load::Target,
+    plugins::guests::{CSV_PROVIDER, Directory, numbered},
     process::Process,
     wallet::{new_key, now, object},
 };
@@ -60,6 +61,16 @@ impl Site {
         fs::write(dir.join("client.jwk.json"), jwk.to_string())?;
         site.run(&["client", "create", CLIENT, "--scope", "offers:create", "--public-key", "client.jwk.json"])?;
         Ok(site)
+    }
+
+    /// Drops copies of the example's plugin in, each a component of its own, so that there are `count`.
+    pub(crate) fn multiply(&self, plugin: &Path, count: usize) -> Result<()> {
+        let plugins = Directory::new(self.dir.join("plugins"))?;
+        let (wasm, grant) = (fs::read(plugin)?, fs::read_to_string(self.dir.join("plugins/csv-provider.toml"))?);
+        for number in 1..count {
+            plugins.put(&format!("{CSV_PROVIDER}-{number}"), &numbered(&wasm, number), &grant)?;
+        }
+        Ok(())
     }
 
     /// Starts the host and waits until it is ready; answers how long that took.

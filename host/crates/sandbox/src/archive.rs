@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::compile::MAX_WASM_BYTES;
-use crate::directory::{MAX_GRANT_BYTES, MAX_SIGNATURE_BYTES, read_regular};
+use crate::directory::{MAX_GRANT_BYTES, MAX_SIGNATURE_BYTES, file_time, read_regular};
 
 /// Releases that are kept of each plugin, the one in service included.
 const KEEP: usize = 4;
@@ -65,7 +65,7 @@ impl Archive {
         let target = parent.join(release);
         if target.exists() {
             // It was put into service again: the newest one.
-            return fs::File::open(&target)?.set_modified(SystemTime::now());
+            return fs::File::open(&target)?.set_modified(file_time());
         }
         let temporary = parent.join(format!(".{release}"));
         if temporary.exists() {

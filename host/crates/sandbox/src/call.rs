@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use crate::bindings::{audit, data_provider, lifecycle, vc_issuance};
 use crate::error::LimitKind;
 use crate::guest::{CallContext, Guest, MAX_HANDLES, World};
 use crate::limits::Limits;
 use crate::quantity::{show_duration, show_size};
 use crate::text::escaped;
+use crate::versions::exports::Exports;
 
 /// What crosses the border besides the counted part of an answer: names, list headers, messages.
 const TRANSFER_SLACK: u64 = 64 << 10;
@@ -79,36 +78,6 @@ impl Budget {
     }
 }
 
-/// What a component exports, linked: one for each interface of `chancery:plugin`.
-pub(crate) trait Exports: Sync {
-    type Bindings: Send;
-
-    fn component(&self) -> &InstancePre<Guest>;
-
-    fn instantiate(&self, store: &mut Store<Guest>) -> impl Future<Output = wasmtime::Result<Self::Bindings>> + Send;
-}
-
-macro_rules! exports {
-    ($pre:ty, $bindings:ty) => {
-        impl Exports for $pre {
-            type Bindings = $bindings;
-
-            fn component(&self) -> &InstancePre<Guest> {
-                self.instance_pre()
-            }
-
-            async fn instantiate(&self, store: &mut Store<Guest>) -> wasmtime::Result<$bindings> {
-                self.instantiate_async(store).await
-            }
-        }
-    };
-}
-
-exports!(lifecycle::LifecyclePre<Guest>, lifecycle::Lifecycle);
-exports!(data_provider::DataProviderPre<Guest>, data_provider::DataProvider);
-exports!(vc_issuance::VcIssuancePre<Guest>, vc_issuance::VcIssuance);
-exports!(audit::AuditPre<Guest>, audit::Audit);
-
 /// Why a call ended without the guest returning anything.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -128,7 +97,7 @@ pub(crate) async fn run<E: Exports, R>(
     budget: &Budget,
     entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, R>,
 ) -> Result<(R, Guest), Fault> {
-    let mut store = new_store(exports.component().engine(), world, context, budget);
+    let mut store = new_store(exports.linked().engine(), world, context, budget);
     let answer = async {
         let plugin = exports.instantiate(&mut store).await?;
         entry(&mut store, &plugin).await

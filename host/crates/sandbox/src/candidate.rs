@@ -4,7 +4,6 @@ use serde::Deserialize;
 use wasmtime::Store;
 
 use crate::bindings::lifecycle::exports::chancery::plugin::lifecycle::ConfigProblem;
-use crate::bindings::lifecycle::{Lifecycle, LifecyclePre};
 use crate::bindings::types;
 use crate::call::{self, Answer, Budget};
 use crate::error::{CallError, LimitKind};
@@ -14,6 +13,7 @@ use crate::limits::Limits;
 use crate::loader::{Failure, Outcome, rejected};
 use crate::status::Stage;
 use crate::text::{cut, escaped};
+use crate::versions::exports::{Lifecycle, LifecyclePre};
 
 /// Bytes of what `describe` returns; part of the contract in `wit/`.
 const MAX_DESCRIPTION: usize = 64 << 10;
@@ -21,15 +21,17 @@ const MAX_DESCRIPTION: usize = 64 << 10;
 /// How much of a plugin's words the status shows.
 const MAX_SHOWN_PROBLEMS: usize = 20;
 const MAX_SHOWN_TEXT: usize = 1 << 10;
+const MAX_VERSION: usize = 64;
+const MAX_SUMMARY: usize = 512;
 
 /// A generation that is linked and has not answered anything yet.
 pub(crate) struct Candidate {
-    pub(crate) lifecycle: LifecyclePre<Guest>,
+    pub(crate) lifecycle: LifecyclePre,
     pub(crate) limits: Limits,
     pub(crate) world: World,
 }
 
-/// What a plugin says about itself.
+/// What a plugin says about itself, fit to be shown.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Description {
     pub(crate) version: String,
@@ -41,9 +43,7 @@ impl Candidate {
     pub(crate) async fn configured(&self) -> Result<Description, Failure> {
         let stage = |reason| rejected(Stage::Configured, reason);
         let text = self
-            .ask(&Budget::of_call(&self.limits), |store, plugin| {
-                Box::pin(plugin.chancery_plugin_lifecycle().call_describe(store))
-            })
+            .ask(&Budget::of_call(&self.limits), |store, plugin| Box::pin(plugin.describe(store)))
             .await
             .map_err(|error| failed(Stage::Configured, "describe", &error))?;
         if text.len() > MAX_DESCRIPTION {
@@ -53,32 +53,30 @@ impl Candidate {
             .map_err(|error| stage(format!("describe gave no valid description: {error}")))?;
         let config = serde_json::to_string(&*self.world.config).map_err(|error| stage(error.to_string()))?;
         self.ask(&Budget::of_call(&self.limits), |store, plugin| {
-            Box::pin(async move {
-                let lifecycle = plugin.chancery_plugin_lifecycle();
-                lifecycle.call_validate_config(store, &config).await
-            })
+            Box::pin(async move { plugin.validate_config(store, &config).await })
         })
         .await
         .map_err(|error| failed(Stage::Configured, "validate-config", &error))?
         .map_err(|problems| stage(show_problems(&problems)))?;
-        Ok(description)
+        Ok(Description {
+            version: escaped(cut(&description.version, MAX_VERSION)),
+            summary: escaped(cut(&description.summary, MAX_SUMMARY)),
+        })
     }
 
     /// `prepare` and `health`.
     pub(crate) async fn probed(&mut self) -> Result<(), Failure> {
         let budget = Budget::of_prepare(&self.limits);
         let prepared = self
-            .ask(&budget, |store, plugin| Box::pin(plugin.chancery_plugin_lifecycle().call_prepare(store)))
+            .ask(&budget, |store, plugin| Box::pin(plugin.prepare(store)))
             .await
             .and_then(|answer| self.understood(answer))
             .map_err(|error| failed(Stage::Probed, "prepare", &error))?;
         self.world.prepared = prepared.into();
-        self.ask(&Budget::of_call(&self.limits), |store, plugin| {
-            Box::pin(plugin.chancery_plugin_lifecycle().call_health(store))
-        })
-        .await
-        .and_then(|answer| self.understood(answer))
-        .map_err(|error| failed(Stage::Probed, "health", &error))
+        self.ask(&Budget::of_call(&self.limits), |store, plugin| Box::pin(plugin.health(store)))
+            .await
+            .and_then(|answer| self.understood(answer))
+            .map_err(|error| failed(Stage::Probed, "health", &error))
     }
 
     async fn ask<R>(

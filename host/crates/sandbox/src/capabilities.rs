@@ -26,7 +26,7 @@ pub(crate) struct Http {
 }
 
 pub(crate) struct Statement {
-    pub(crate) statement: Arc<dyn SqlStatement>,
+    pub(crate) port: Arc<dyn SqlStatement>,
     pub(crate) params: Vec<Parameter>,
     pub(crate) timeout: Duration,
 }
@@ -58,7 +58,7 @@ impl Capabilities {
         for (name, statement) in &grant.sql {
             let port = ports.sql.open(statement).await;
             let port = port.map_err(|error| format!("grants.sql.statements.{name}: {error}"))?;
-            let statement = Statement { statement: port, params: statement.params.clone(), timeout: statement.timeout };
+            let statement = Statement { port, params: statement.params.clone(), timeout: statement.timeout };
             opened.sql.insert(name.clone(), statement);
         }
         if let Some(kv) = &grant.kv {

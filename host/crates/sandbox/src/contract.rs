@@ -1,4 +1,4 @@
-//! What a component imports and exports, judged against the contract in `wit/`.
+//! What a component imports and exports, judged against the versions of the contract that are offered.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,11 @@ use wasmtime::component::types::Component;
 
 use crate::grant::Grant;
 use crate::status::Kind;
+use crate::versions::{ContractVersion, Contracts};
 
-/// The contract version that this server offers; patch versions are compatible both ways.
-const OFFERED: (u64, u64) = (0, 1);
-
-/// Interfaces of `chancery:host` that need no grant.
-const BASE: [&str; 5] = ["log", "config", "trace", "blobs", "prepared"];
+/// The two packages of the contract.
+const HOST: &str = "chancery:host";
+const PLUGIN: &str = "chancery:plugin";
 
 /// Packages of WASI 0.2 that are linked with nothing behind them.
 const WASI: [&str; 6] = ["cli", "clocks", "random", "io", "filesystem", "sockets"];
@@ -31,8 +30,8 @@ pub(crate) enum Capability {
 }
 
 impl Capability {
-    /// The interface of `chancery:host` that stands for it.
-    fn of_interface(name: &str) -> Option<Self> {
+    /// What an interface of the newest `chancery:host` stands for.
+    pub(crate) fn of_interface(name: &str) -> Option<Self> {
         Some(match name {
             "files" => Self::Files,
             "journal" => Self::Journal,
@@ -103,6 +102,7 @@ impl Capability {
 /// What a component is and wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
+    pub(crate) contract: ContractVersion,
     pub(crate) kind: Kind,
     pub(crate) capabilities: BTreeSet<Capability>,
 }
@@ -121,30 +121,51 @@ impl Shape {
 }
 
 /// Judges a component by its type, without running it. The error is for the operator.
-pub(crate) fn examine(engine: &Engine, component: &Component) -> Result<Shape, String> {
+pub(crate) fn examine(engine: &Engine, component: &Component, contracts: &Contracts) -> Result<Shape, String> {
     let imports: Vec<&str> = component.imports(engine).map(|(name, _)| name).collect();
     let exports: Vec<&str> = component.exports(engine).map(|(name, _)| name).collect();
-    judge(&imports, &exports)
+    judge(&imports, &exports, contracts)
 }
 
-fn judge(imports: &[&str], exports: &[&str]) -> Result<Shape, String> {
-    let kind = kind(exports)?;
-    let mut capabilities = BTreeSet::new();
-    for import in imports {
-        capabilities.extend(needed(import)?);
+fn judge(imports: &[&str], exports: &[&str], contracts: &Contracts) -> Result<Shape, String> {
+    let imports: Vec<Name<'_>> = imports.iter().map(|import| Name::parse(import)).collect();
+    // Toolchains add exports of their own.
+    let exports = exports.iter().map(|export| Name::parse(export));
+    let exports: Vec<Name<'_>> = exports.filter(|name| name.package == PLUGIN).collect();
+    let contract = spoken(&exports, &imports, contracts)?;
+    let kind = kind(&exports)?;
+    if !contract.has(kind) {
+        return Err(format!("version {contract} of the contract has no {kind} plugins"));
     }
-    Ok(Shape { kind, capabilities })
+    let mut capabilities = BTreeSet::new();
+    for import in &imports {
+        capabilities.extend(needed(import, contract)?);
+    }
+    Ok(Shape { contract, kind, capabilities })
 }
 
-fn kind(exports: &[&str]) -> Result<Kind, String> {
+/// The version of the contract that a component was built for: one in all its parts.
+fn spoken(exports: &[Name<'_>], imports: &[Name<'_>], contracts: &Contracts) -> Result<ContractVersion, String> {
+    let mut spoken: Option<(ContractVersion, &str)> = None;
+    let of_contract = imports.iter().filter(|name| [HOST, PLUGIN].contains(&name.package));
+    for Name { full, version, .. } in exports.iter().chain(of_contract) {
+        let offered = || format!("it was built for {full}, and this server offers {contracts} of the contract");
+        let found = contracts.find(version).ok_or_else(offered)?;
+        match spoken {
+            Some((contract, first)) if contract != found => {
+                return Err(format!("it mixes versions of the contract: {first} and {full}"));
+            }
+            Some(_) => {}
+            None => spoken = Some((found, full)),
+        }
+    }
+    spoken.map(|(contract, _)| contract).filter(|_| !exports.is_empty()).ok_or_else(no_plugin)
+}
+
+fn kind(exports: &[Name<'_>]) -> Result<Kind, String> {
     let mut found = Vec::new();
     let mut lifecycle = false;
-    for export in exports {
-        let name = Name::parse(export);
-        if name.package != "chancery:plugin" {
-            continue; // Toolchains add exports of their own.
-        }
-        name.check_version()?;
+    for name in exports {
         match name.interface {
             "lifecycle" => lifecycle = true,
             "data-provider" => found.push(Kind::DataProvider),
@@ -154,36 +175,33 @@ fn kind(exports: &[&str]) -> Result<Kind, String> {
         }
     }
     match found.as_slice() {
-        [] => Err("it is not a Chancery plugin: it exports none of chancery:plugin's \
-                   data-provider, vc-issuance and audit"
-            .to_owned()),
+        [] => Err(no_plugin()),
         [kind] if lifecycle => Ok(*kind),
         [_] => Err("it does not export chancery:plugin/lifecycle".to_owned()),
         _ => Err("it exports more than one kind of plugin".to_owned()),
     }
 }
 
+fn no_plugin() -> String {
+    "it is not a Chancery plugin: it exports none of chancery:plugin's data-provider, vc-issuance and audit".to_owned()
+}
+
 /// What an import takes: nothing, a grant, or something that is not to be had.
-fn needed(import: &str) -> Result<Option<Capability>, String> {
-    let name = Name::parse(import);
-    match name.package {
-        "chancery:host" => {
-            name.check_version()?;
-            match name.interface {
-                base if BASE.contains(&base) => Ok(None),
-                other => Capability::of_interface(other).map(Some).ok_or_else(|| not_offered(import)),
-            }
-        }
-        "wasi:http" if name.version.starts_with("0.2.") => match name.interface {
+fn needed(import: &Name<'_>, contract: ContractVersion) -> Result<Option<Capability>, String> {
+    let refused = || not_offered(import.full);
+    match import.package {
+        HOST if contract.base().contains(&import.interface) => Ok(None),
+        HOST => contract.capability(import.interface).map(Some).ok_or_else(refused),
+        // Types only; the host has nothing to do for it.
+        PLUGIN if import.interface == "types" => Ok(None),
+        "wasi:http" if import.version.starts_with("0.2.") => match import.interface {
             // Types come along with `outgoing-handler`; alone they reach nothing, and are linked with it.
             "types" | "outgoing-handler" => Ok(Some(Capability::Http)),
-            _ => Err(not_offered(import)),
+            _ => Err(refused()),
         },
-        // Types only; the host has nothing to do for it.
-        "chancery:plugin" if name.interface == "types" => name.check_version().map(|()| None),
         package => match package.strip_prefix("wasi:") {
-            Some(wasi) if WASI.contains(&wasi) && name.version.starts_with("0.2.") => Ok(None),
-            _ => Err(not_offered(import)),
+            Some(wasi) if WASI.contains(&wasi) && import.version.starts_with("0.2.") => Ok(None),
+            _ => Err(refused()),
         },
     }
 }
@@ -206,24 +224,15 @@ impl<'a> Name<'a> {
         let (package, interface) = path.split_once('/').unwrap_or((path, ""));
         Self { full, package, interface, version }
     }
-
-    fn check_version(&self) -> Result<(), String> {
-        let mut parts = self.version.split('.').map(str::parse::<u64>);
-        let asked = match (parts.next(), parts.next()) {
-            (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
-            _ => None,
-        };
-        if asked == Some(OFFERED) {
-            return Ok(());
-        }
-        let (major, minor) = OFFERED;
-        Err(format!("it was built for {}, and this server offers version {major}.{minor} of the contract", self.full))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn judge(imports: &[&str], exports: &[&str]) -> Result<Shape, String> {
+        super::judge(imports, exports, &Contracts::default())
+    }
 
     const PROVIDER: [&str; 2] = ["chancery:plugin/lifecycle@0.1.0", "chancery:plugin/data-provider@0.1.0"];
 

@@ -5,6 +5,7 @@ use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
@@ -63,6 +64,12 @@ pub(crate) fn look(dir: &Path, ceilings: &Limits) -> io::Result<BTreeMap<String,
         }
     }
     Ok(found)
+}
+
+/// The time that files are named and dated by.
+pub(crate) fn file_time() -> SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "no decision about credentials rests on it")]
+    SystemTime::now()
 }
 
 /// Where the component of a plugin is.

@@ -1,5 +1,6 @@
 //! One immutable triple of component, grant file and granted files, ready to answer calls.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,19 +9,18 @@ use tokio::sync::Semaphore;
 use wasmtime::Store;
 use wasmtime::component::{Component, InstancePre};
 
-use crate::bindings::audit::AuditPre;
-use crate::bindings::data_provider::DataProviderPre;
-use crate::bindings::lifecycle::LifecyclePre;
 use crate::bindings::types::{self, Problem, Request, Subject};
-use crate::bindings::vc_issuance::VcIssuancePre;
 use crate::breaker::Breaker;
-use crate::call::{self, Answer, Budget, Exports, Fault};
+use crate::call::{self, Answer, Budget, Fault};
 use crate::error::{CallError, Message};
+use crate::grant::Piece;
 use crate::guest::{CallContext, Guest, World};
 use crate::limits::Limits;
 use crate::request::PluginRequest;
 use crate::status::{Kind, Serving};
 use crate::text::{cut, escaped};
+use crate::versions::ContractVersion;
+use crate::versions::exports::{AuditPre, DataProviderPre, Exports, VcIssuancePre};
 
 /// Lengths of what a plugin says about a failure; part of the contract in `wit/`.
 const MAX_MESSAGE: usize = 512;
@@ -33,41 +33,35 @@ pub(crate) struct Generation {
     /// One permit a running call.
     pub(crate) slots: Semaphore,
     pub(crate) breaker: Breaker,
+    /// What it was granted.
+    pub(crate) pieces: BTreeSet<Piece>,
     pub(crate) kinds: Kinds,
     pub(crate) world: World,
 }
 
 /// A linked component, by what it exports.
 pub(crate) enum Kinds {
-    DataProvider(DataProviderPre<Guest>),
-    VcIssuance(VcIssuancePre<Guest>),
-    Audit(AuditPre<Guest>),
+    DataProvider(DataProviderPre),
+    VcIssuance(VcIssuancePre),
+    Audit(AuditPre),
 }
 
 impl Kinds {
-    pub(crate) fn new(kind: Kind, linked: InstancePre<Guest>) -> wasmtime::Result<Self> {
+    pub(crate) fn new(kind: Kind, contract: ContractVersion, linked: InstancePre<Guest>) -> wasmtime::Result<Self> {
         Ok(match kind {
-            Kind::DataProvider => Self::DataProvider(DataProviderPre::new(linked)?),
-            Kind::VcIssuance => Self::VcIssuance(VcIssuancePre::new(linked)?),
-            Kind::Audit => Self::Audit(AuditPre::new(linked)?),
+            Kind::DataProvider => Self::DataProvider(DataProviderPre::new(contract, linked)?),
+            Kind::VcIssuance => Self::VcIssuance(VcIssuancePre::new(contract, linked)?),
+            Kind::Audit => Self::Audit(AuditPre::new(contract, linked)?),
         })
     }
 
     pub(crate) fn component(&self) -> &Component {
-        self.linked().component()
-    }
-
-    /// The view on it that every kind has.
-    pub(crate) fn lifecycle(&self) -> wasmtime::Result<LifecyclePre<Guest>> {
-        LifecyclePre::new(self.linked().clone())
-    }
-
-    fn linked(&self) -> &InstancePre<Guest> {
-        match self {
-            Self::DataProvider(pre) => pre.instance_pre(),
-            Self::VcIssuance(pre) => pre.instance_pre(),
-            Self::Audit(pre) => pre.instance_pre(),
-        }
+        let linked = match self {
+            Self::DataProvider(pre) => pre.linked(),
+            Self::VcIssuance(pre) => pre.linked(),
+            Self::Audit(pre) => pre.linked(),
+        };
+        linked.component()
     }
 }
 

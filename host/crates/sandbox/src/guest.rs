@@ -20,6 +20,9 @@ use crate::wasi::{self, Tail};
 /// Handles (blobs, files, streams) that one call may hold at once.
 pub(crate) const MAX_HANDLES: usize = 1_000;
 
+/// Uses of journal, signatures and values of secrets in one call, which have no limit of their own.
+const MAX_OPERATIONS: u32 = 64;
+
 /// Table elements; each takes a pointer's worth of host memory.
 const MAX_TABLE_ELEMENTS: usize = 40_000;
 
@@ -68,6 +71,7 @@ pub(crate) struct Guest {
     pub(crate) http: HttpState,
     pub(crate) sql_runs_left: u32,
     pub(crate) kv_operations_left: u32,
+    operations_left: u32,
     wasi: WasiCtx,
 }
 
@@ -91,8 +95,16 @@ impl Guest {
             http: HttpState::new(client, request_max, budget.http_requests),
             sql_runs_left: budget.sql_runs,
             kv_operations_left: budget.kv_operations,
+            operations_left: MAX_OPERATIONS,
             world,
         }
+    }
+
+    /// Counts a use of what has no limit of its own.
+    pub(crate) fn count_operation(&mut self) -> Result<(), String> {
+        let left = self.operations_left.checked_sub(1);
+        self.operations_left = left.ok_or_else(|| format!("the call has used up its {MAX_OPERATIONS} operations"))?;
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@
 //! * `generation`, `kinds`, `breaker`, `call`, `guest` – one call in a fresh sandbox
 //! * `capabilities`, `imports`, `wasi` – what a guest reaches
 //! * `error`, `status`, `text` – what comes out
-//! * `engine`, `bindings` – wasmtime's set-up, and the code generated from `wit/`
+//! * `engine`, `bindings`, `versions` – wasmtime's set-up, the code generated from `wit/`, and older versions of it
 
 mod answer;
 mod archive;
@@ -47,6 +47,7 @@ mod sandbox;
 mod status;
 mod text;
 mod trust;
+mod versions;
 mod wasi;
 mod watch;
 
@@ -56,7 +57,7 @@ pub use compile::{CompileMode, compile_worker};
 pub use error::{CallError, LimitKind, Message, StartError};
 pub use grant::{
     HttpGrant, InjectedHeader, KvGrant, Networks, Parameter, Purpose, SignGrant, StatementGrant, Text, TlsGrant,
-    grant_reference,
+    check_grant, grant_reference,
 };
 pub use limits::Limits;
 pub use options::{Control, Controls, Held, SandboxOptions};
@@ -64,3 +65,4 @@ pub use request::{AuditEvent, AuditOutcome, Holder, PluginRequest, PollRequest};
 pub use sandbox::Sandbox;
 pub use status::{Calls, Kind, PluginStatus, Serving, Stage};
 pub use trust::{SignatureCheck, Trust};
+pub use versions::{ContractVersion, Contracts};

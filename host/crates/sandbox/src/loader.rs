@@ -17,7 +17,7 @@ use crate::candidate::Candidate;
 use crate::capabilities::Capabilities;
 use crate::compile::{self, CompileMode};
 use crate::contract::{self, Shape};
-use crate::directory::{grant_path, read_plugin, read_regular};
+use crate::directory::{MAX_GRANT_BYTES, grant_path, read_plugin, read_regular};
 use crate::engine::compatibility_digest;
 use crate::generation::{Generation, Kinds};
 use crate::grant::Grant;
@@ -28,8 +28,10 @@ use crate::options::SandboxOptions;
 use crate::ports::Ports;
 use crate::registry::Slot;
 use crate::status::{Serving, Stage};
-use crate::text::{cut, escaped};
+use crate::text::cut;
 use crate::trust::Trust;
+use crate::versions::exports::LifecyclePre;
+use crate::versions::{self, Contracts};
 use crate::{imports, wasi};
 
 /// A file of certificates may be this large.
@@ -79,6 +81,7 @@ pub(crate) struct Loader {
     archive: Archive,
     ports: Ports,
     trust: Trust,
+    contracts: Contracts,
     /// Everything that needs no grant.
     base: Linker<Guest>,
 }
@@ -87,7 +90,7 @@ impl Loader {
     pub(crate) fn new(options: &SandboxOptions, engine: Engine) -> wasmtime::Result<Self> {
         let mut base = Linker::new(&engine);
         wasi::add_to_linker(&mut base)?;
-        imports::add_base_to_linker(&mut base)?;
+        versions::add_base_to_linker(&mut base, &options.contracts)?;
         let digest = compatibility_digest(&engine);
         Ok(Self {
             dir: options.plugin_dir.clone(),
@@ -97,6 +100,7 @@ impl Loader {
             archive: Archive::new(&options.cache_dir),
             ports: options.ports.clone(),
             trust: options.trust.clone(),
+            contracts: options.contracts.clone(),
             engine,
             base,
         })
@@ -112,6 +116,16 @@ impl Loader {
         let (dir, links_out, plugin) = (self.dir.clone(), self.trust.allows_links_out(), name.to_owned());
         let read = blocking(move || read_plugin(&dir, &plugin, links_out)).await.flatten();
         self.checked(name, read.map_err(|reason| rejected(Stage::Verified, reason))?).await
+    }
+
+    /// Whether the server waits for a plugin whose files are not right. `None` where the grant file does
+    /// not tell.
+    pub(crate) async fn is_required(&self, name: &str) -> Option<bool> {
+        let path = grant_path(&self.dir, name);
+        let read =
+            move || if path.exists() { read_regular(&path, MAX_GRANT_BYTES, "grant file") } else { Ok(Vec::new()) };
+        let text = String::from_utf8(blocking(read).await.flatten().ok()?).ok()?;
+        Grant::is_required(&text)
     }
 
     /// The same for an earlier release.
@@ -139,22 +153,22 @@ impl Loader {
         // Where only grants or files changed, the code that serves is the code: nothing to load, and
         // the pool's memory stays warm for it.
         let serving = slot.serving.load_full().filter(|serving| serving.identity.sha256 == sha256);
-        let component = match serving {
-            Some(serving) => serving.kinds.component().clone(),
-            None => {
-                let code = self.compiled(digest, read.wasm.clone()).await;
-                code.map_err(|reason| rejected(Stage::Compiled, reason))?
-            }
+        let component = if let Some(serving) = serving {
+            serving.kinds.component().clone()
+        } else {
+            let code = self.compiled(digest, read.wasm.clone()).await;
+            code.map_err(|reason| rejected(Stage::Compiled, reason))?
         };
         slot.reach(Stage::Compiled);
 
-        let kinds = self.linked(&component, &grant, slot)?;
+        let (lifecycle, kinds) = self.linked(&component, &grant, slot)?;
         let capabilities = Capabilities::open(name, &grant, &self.ports).await;
         let capabilities = capabilities.map_err(|reason| rejected(Stage::Linked, reason))?;
         slot.reach(Stage::Linked);
 
+        let pieces = grant.pieces();
         let mut candidate = Candidate {
-            lifecycle: kinds.lifecycle().map_err(|error| rejected(Stage::Linked, format!("{error:#}")))?,
+            lifecycle,
             world: World {
                 plugin: name.into(),
                 digest: cut(&sha256, 12).into(),
@@ -168,8 +182,8 @@ impl Loader {
         };
         let description = candidate.configured().await?;
         slot.learn(|newest| {
-            newest.version = Some(escaped(&description.version));
-            newest.summary = Some(escaped(&description.summary));
+            newest.version = Some(description.version.clone());
+            newest.summary = Some(description.summary.clone());
         });
         slot.reach(Stage::Configured);
 
@@ -179,9 +193,10 @@ impl Loader {
         // Nothing depends on it: failure is a warning there.
         let _ = blocking(move || archive.put(&plugin, &id, &read)).await;
         Ok(Generation {
-            identity: Serving { generation, release, sha256, version: escaped(&description.version) },
+            identity: Serving { generation, release, sha256, version: description.version },
             slots: Semaphore::new(usize::try_from(candidate.limits.concurrency).unwrap_or(1)),
             breaker: Breaker::default(),
+            pieces,
             limits: candidate.limits,
             kinds,
             world: candidate.world,
@@ -207,10 +222,13 @@ impl Loader {
         component.map_err(|error| format!("its code does not load: {error:#}"))
     }
 
-    fn linked(&self, component: &Component, grant: &Grant, slot: &Slot) -> Result<Kinds, Failure> {
-        let shape = contract::examine(&self.engine, &component.component_type())
+    fn linked(&self, component: &Component, grant: &Grant, slot: &Slot) -> Result<(LifecyclePre, Kinds), Failure> {
+        let shape = contract::examine(&self.engine, &component.component_type(), &self.contracts)
             .map_err(|reason| rejected(Stage::Linked, reason))?;
-        slot.learn(|newest| newest.kind = Some(shape.kind));
+        slot.learn(|newest| {
+            newest.kind = Some(shape.kind);
+            newest.contract = Some(shape.contract);
+        });
         if let Some(missing) = shape.missing_lines(grant) {
             return Err(Failure { outcome: Outcome::Pending { missing }, may_pass: false });
         }
@@ -218,12 +236,15 @@ impl Loader {
     }
 
     /// A capability that is not granted is not there: nothing at run time has to refuse it.
-    fn link(&self, component: &Component, shape: &Shape) -> wasmtime::Result<Kinds> {
+    fn link(&self, component: &Component, shape: &Shape) -> wasmtime::Result<(LifecyclePre, Kinds)> {
         let mut linker = self.base.clone();
         for capability in &shape.capabilities {
             imports::add_to_linker(&mut linker, *capability)?;
         }
-        Kinds::new(shape.kind, linker.instantiate_pre(component)?)
+        let linked = linker.instantiate_pre(component)?;
+        // Every kind has the lifecycle too.
+        let lifecycle = LifecyclePre::new(shape.contract, linked.clone())?;
+        Ok((lifecycle, Kinds::new(shape.kind, shape.contract, linked)?))
     }
 }
 

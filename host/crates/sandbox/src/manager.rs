@@ -204,8 +204,13 @@ impl Manager {
     }
 
     async fn try_load(&self, name: &str, slot: &Slot) -> Result<String, Failure> {
-        let verified = self.verified(name).await;
-        let verified = verified.inspect_err(|_| slot.unreadable())?;
+        let verified = match self.verified(name).await {
+            Ok(verified) => verified,
+            Err(failure) => {
+                slot.unreadable(self.loader.is_required(name).await);
+                return Err(failure);
+            }
+        };
         let id = verified.generation.clone();
         let entry = self.entries.get(name);
         if entry.and_then(|entry| entry.active.as_ref()) == Some(&id) {
@@ -213,7 +218,9 @@ impl Manager {
             return Ok(id);
         }
         slot.begin(&verified);
-        let generation = self.loader.activate(name, verified, slot).await?;
+        let granted = verified.grant.pieces();
+        let generation = self.loader.activate(name, verified, slot).await;
+        let generation = generation.inspect_err(|_| slot.withdraw(&granted))?;
         let version = &generation.identity.version;
         tracing::info!(plugin = name, generation = id, version, "plugin is active");
         slot.activate(generation);

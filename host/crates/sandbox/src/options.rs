@@ -9,6 +9,7 @@ use crate::compile::CompileMode;
 use crate::limits::Limits;
 use crate::ports::Ports;
 use crate::trust::Trust;
+use crate::versions::Contracts;
 
 /// How a [`Sandbox`](crate::Sandbox) is set up.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct SandboxOptions {
     pub ports: Ports,
     /// What a component must bring to be run.
     pub trust: Trust,
+    /// The versions of the plugin contract that plugins may be built for.
+    pub contracts: Contracts,
     /// What operators decided about single plugins, by name.
     pub controls: Controls,
     /// How many sandboxes may live at once, over all plugins.
@@ -77,6 +80,7 @@ impl SandboxOptions {
             ceilings: Limits::ceilings(),
             ports: Ports::none(),
             trust: Trust::Off,
+            contracts: Contracts::default(),
             controls: Controls::new(),
             max_instances: 200,
             rescan: Duration::from_secs(5),
@@ -93,7 +97,9 @@ impl fmt::Debug for SandboxOptions {
             .field("cache_key", &"[redacted]")
             .field("compile", &self.compile)
             .field("ceilings", &self.ceilings)
+            .field("ports", &self.ports)
             .field("trust", &self.trust)
+            .field("contracts", &self.contracts)
             .field("controls", &self.controls)
             .field("max_instances", &self.max_instances)
             .field("rescan", &self.rescan)

@@ -1,6 +1,6 @@
 //! What is known about each plugin, shared between the manager, which writes, and calls, which read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,9 +10,11 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use crate::breaker::{self, BreakerState};
 use crate::error::CallError;
 use crate::generation::Generation;
+use crate::grant::Piece;
 use crate::limits::Limits;
 use crate::loader::{Failure, Outcome, Verified};
 use crate::status::{Calls, Kind, PluginStatus, Stage};
+use crate::versions::ContractVersion;
 
 /// All plugins by name. Replaced as a whole when a plugin appears or goes.
 pub(crate) type Registry = ArcSwap<BTreeMap<String, Arc<Slot>>>;
@@ -44,6 +46,7 @@ pub(crate) struct Newest {
     grants: Vec<String>,
     limits: Option<Limits>,
     pub(crate) kind: Option<Kind>,
+    pub(crate) contract: Option<ContractVersion>,
     pub(crate) version: Option<String>,
     pub(crate) summary: Option<String>,
 }
@@ -78,8 +81,11 @@ impl Slot {
     }
 
     /// A new generation failed before anything is known of it.
-    pub(crate) fn unreadable(&self) {
-        *self.newest() = Newest::seen();
+    pub(crate) fn unreadable(&self, required: Option<bool>) {
+        let mut newest = self.newest();
+        // Readiness must not depend on whether a mistake can be read.
+        let required = required.unwrap_or(newest.required);
+        *newest = Newest { required, ..Newest::seen() };
     }
 
     /// A new generation passed its first checks.
@@ -117,6 +123,8 @@ impl Slot {
         self.serving.store(None);
         let mut newest = self.newest();
         newest.stage = Stage::Disabled;
+        newest.failed_at = None;
+        newest.missing_grants = None;
         newest.reason = Some("an operator disabled it".to_owned());
     }
 
@@ -125,6 +133,15 @@ impl Slot {
         let mut newest = self.newest();
         newest.former = releases;
         newest.instead_of = instead_of;
+    }
+
+    /// Takes the former generation out of service if it has what is not granted any more: an operator
+    /// who takes a grant away means it, whether or not the plugin can serve without.
+    pub(crate) fn withdraw(&self, granted: &BTreeSet<Piece>) {
+        if self.serving.load().as_ref().is_some_and(|serving| !serving.pieces.is_subset(granted)) {
+            tracing::warn!(plugin = self.name, "a grant was taken away, the former generation serves no more");
+            self.serving.store(None);
+        }
     }
 
     /// The new generation does not serve. The former one goes on.
@@ -181,13 +198,14 @@ impl Slot {
         let serving = self.serving.load();
         let (breaker, wait) =
             serving.as_ref().map_or_else(Default::default, |serving| serving.breaker.state(Instant::now()));
-        let quarantined = newest.stage == Stage::Active && breaker == BreakerState::Quarantined;
+        let (stage, reason) = shown(newest.stage, newest.reason, breaker);
         PluginStatus {
             name: self.name.clone(),
             kind: newest.kind,
-            stage: if quarantined { Stage::Quarantined } else { newest.stage },
+            contract: newest.contract,
+            stage,
             failed_at: newest.failed_at,
-            reason: if quarantined { Some("it failed too often".to_owned()) } else { newest.reason },
+            reason,
             missing_grants: newest.missing_grants,
             sha256: newest.sha256,
             release: newest.release,
@@ -227,8 +245,33 @@ impl Newest {
             grants: Vec::new(),
             limits: None,
             kind: None,
+            contract: None,
             version: None,
             summary: None,
         }
+    }
+}
+
+/// Stage and reason as they are told: what serves and is not asked any more is not active.
+fn shown(stage: Stage, reason: Option<String>, breaker: BreakerState) -> (Stage, Option<String>) {
+    match (stage, breaker) {
+        (Stage::Active, BreakerState::Quarantined) => (Stage::Quarantined, Some("it failed too often".to_owned())),
+        _ => (stage, reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quarantine_is_told_of_what_would_be_active() {
+        let shown = |stage, breaker| shown(stage, None, breaker).0;
+        assert_eq!(shown(Stage::Active, BreakerState::Quarantined), Stage::Quarantined);
+        for breaker in [BreakerState::Closed, BreakerState::Open, BreakerState::HalfOpen] {
+            assert_eq!(shown(Stage::Active, breaker), Stage::Active);
+        }
+        // The newest generation has troubles of its own.
+        assert_eq!(shown(Stage::Rejected, BreakerState::Quarantined), Stage::Rejected);
     }
 }

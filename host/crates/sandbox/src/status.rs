@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::breaker::BreakerState;
 use crate::limits::Limits;
+use crate::versions::ContractVersion;
 
 /// Where the newest generation of a plugin stands. The order is the order of loading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,6 +85,8 @@ pub struct PluginStatus {
     pub name: String,
     /// What it is for; known once it is compiled.
     pub kind: Option<Kind>,
+    /// The version of the plugin contract that it was built for; known once it is compiled.
+    pub contract: Option<ContractVersion>,
     /// Where the newest generation stands.
     pub stage: Stage,
     /// For a rejected generation: the stage that it could not reach.

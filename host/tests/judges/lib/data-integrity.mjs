@@ -5,7 +5,7 @@ import dataIntegrityContext from '@digitalbazaar/data-integrity-context'
 import { cryptosuite as ecdsaRdfc2019 } from '@digitalbazaar/ecdsa-rdfc-2019-cryptosuite'
 import { cryptosuite as eddsaRdfc2022 } from '@digitalbazaar/eddsa-rdfc-2022-cryptosuite'
 import { verifyCredential } from '@digitalbazaar/vc'
-import { resolveDidWeb } from './did.mjs'
+import { documentOfDidKey, resolveDidWeb } from './did.mjs'
 
 const MULTIKEY_CONTEXT = 'https://w3id.org/security/multikey/v1'
 
@@ -27,7 +27,7 @@ function newDocumentLoader(own) {
   const documents = new Map()
   const resolve = (did) => {
     // One fetch for each DID: every proof asks for the key, and then for its controller.
-    if (!documents.has(did)) documents.set(did, resolveDidWeb(did))
+    if (!documents.has(did)) documents.set(did, resolveDid(did))
     return documents.get(did)
   }
   return async (url) => {
@@ -37,13 +37,17 @@ function newDocumentLoader(own) {
 }
 
 async function loadDid(url, resolve) {
-  if (!url.startsWith('did:web:')) throw new Error(`'${url}' is neither a known context nor a did:web`)
+  if (!/^did:(web|key):/.test(url)) throw new Error(`'${url}' is neither a known context nor a did:web or did:key`)
   const [did, fragment] = url.split('#')
   const document = await resolve(did)
   if (fragment === undefined) return document
   const found = document.verificationMethod.filter(({ id }) => id === url)
   if (found.length !== 1) throw new Error(`the DID document has ${found.length} verification methods '${url}'`)
   return { '@context': MULTIKEY_CONTEXT, ...found[0] }
+}
+
+async function resolveDid(did) {
+  return did.startsWith('did:key:') ? documentOfDidKey(did) : resolveDidWeb(did)
 }
 
 function reasons(error) {

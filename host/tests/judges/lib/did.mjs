@@ -1,4 +1,4 @@
-// did:web and did:jwk, as far as the judges meet them.
+// did:web, did:key and did:jwk, as far as the judges meet them.
 import { getJson } from './http.mjs'
 
 /** The did:web of an issuer's URL. */
@@ -18,6 +18,21 @@ export async function resolveDidWeb(did) {
   const document = await getJson(`${isLoopback ? 'http' : 'https'}://${authority}/${location}/did.json`)
   if (document.id !== did) throw new Error(`the DID document of '${did}' is that of '${document.id}'`)
   return document
+}
+
+/** The DID document that a did:key is: one Ed25519 key (multicodec 0xed01), for signing credentials. */
+export function documentOfDidKey(did) {
+  const [, method, publicKeyMultibase, ...rest] = did.split(':')
+  if (method !== 'key' || !publicKeyMultibase?.startsWith('z6Mk') || rest.length > 0) {
+    throw new Error(`'${did}' is not the did:key of an Ed25519 key`)
+  }
+  const id = `${did}#${publicKeyMultibase}`
+  return {
+    '@context': 'https://www.w3.org/ns/did/v1',
+    id: did,
+    verificationMethod: [{ id, type: 'Multikey', controller: did, publicKeyMultibase }],
+    assertionMethod: [id],
+  }
 }
 
 /** The key inside a did:jwk. */

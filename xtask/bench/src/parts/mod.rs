@@ -5,7 +5,7 @@ mod data_integrity;
 mod sandbox;
 mod sd_jwt;
 mod signature;
-mod store;
+pub(crate) mod store;
 mod template;
 
 use std::path::Path;

@@ -1,22 +1,20 @@
-//! A data provider asked about one of 100,000 people: a fresh sandbox each time.
+//! A data provider asked about somebody: a fresh sandbox each time.
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
-use chancery_sandbox::{CompileMode, FetchRequest, Sandbox, SandboxOptions};
-use serde_json::json;
+use chancery_sandbox::{CompileMode, Sandbox, SandboxOptions};
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::TASKS;
 use crate::{
     Arguments, Result,
-    example::{SD_JWT, subject},
+    example::subject,
     measure::{Effort, repeat_tasks},
-    report::Report,
+    plugins::guests::{CACHE_KEY, CSV_PROVIDER, Directory, HOSTILE, built, minimal, request, require_serving},
+    report::{CONSTANT, Report},
 };
-
-const PLUGIN: &str = "csv-provider";
-/// Guards the compile cache of this run alone.
-const CACHE_KEY: [u8; 32] = [7; 32];
 
 pub(super) fn measure(
     report: &mut Report,
@@ -25,42 +23,35 @@ pub(super) fn measure(
     arguments: &Arguments,
     work: &Path,
 ) -> Result<()> {
-    let plugins = work.join("plugins");
-    fs::create_dir(&plugins)?;
-    fs::copy(&arguments.plugin, plugins.join("csv-provider.wasm"))?;
-    fs::copy(arguments.root.join("examples/farmer/plugins/csv-provider.toml"), plugins.join("csv-provider.toml"))?;
-    fs::copy(work.join("farmers.csv"), plugins.join("farmers.csv"))?;
-    let options = SandboxOptions::new(&plugins, work.join("cache"), CACHE_KEY, CompileMode::InProcess);
+    let plugins = Directory::new(work.join("plugins"))?;
+    plugins.put("minimal", &minimal("")?, "")?;
+    // Asked about an ordinary person, it gives a constant answer.
+    plugins.put(HOSTILE, &built(arguments, HOSTILE)?, "")?;
+    let grant = fs::read_to_string(arguments.root.join("examples/farmer/plugins/csv-provider.toml"))?;
+    plugins.put(CSV_PROVIDER, &built(arguments, CSV_PROVIDER)?, &grant)?;
+    fs::copy(work.join("farmers.csv"), plugins.path.join("farmers.csv"))?;
+    let options = SandboxOptions::new(&plugins.path, work.join("cache"), CACHE_KEY, CompileMode::InProcess);
     let sandbox = runtime.block_on(Sandbox::start(options))?;
-    if let Some(status) = sandbox.plugins().iter().find(|status| !status.is_serving()) {
-        return Err(format!("{} does not serve: {:?}", status.name, status.reason).into());
-    }
-    for tasks in TASKS {
-        let job = |number| {
-            let sandbox = sandbox.clone();
-            async move {
-                let fetched = sandbox.fetch(PLUGIN, request(number)).await?;
-                if fetched.claims["farmer_id"] == json!(subject(number)) {
-                    Ok(())
-                } else {
-                    Err("a wrong answer".into())
-                }
+    require_serving(&sandbox)?;
+    let mut measure =
+        |id: &str, what: &str, plugin: &'static str, claim: &'static str, expected: fn(usize) -> Value| {
+            for tasks in TASKS {
+                let job = |number| {
+                    let sandbox = sandbox.clone();
+                    async move {
+                        let fetched = sandbox.fetch(plugin, request(number)).await?;
+                        if fetched.claims[claim] == expected(number) { Ok(()) } else { Err("a wrong answer".into()) }
+                    }
+                };
+                let figures = runtime.block_on(repeat_tasks(effort, tasks, job))?;
+                report.part(id, what, tasks, figures);
             }
+            Result::Ok(())
         };
-        let figures = runtime.block_on(repeat_tasks(effort, tasks, job))?;
-        report.part("sandbox", "csv-provider in a fresh sandbox, 100,000 rows", tasks, figures);
-    }
+    measure("sandbox-minimal", "hand-written plugin in a fresh sandbox", "minimal", "name", |_| json!("Ada"))?;
+    measure(CONSTANT, "Rust plugin, constant answer, in a fresh sandbox", HOSTILE, "name", |_| json!("Ada"))?;
+    let what = "csv-provider in a fresh sandbox, 100,000 rows";
+    measure("sandbox", what, CSV_PROVIDER, "farmer_id", |number| json!(subject(number)))?;
     runtime.block_on(sandbox.shutdown());
     Ok(())
-}
-
-fn request(number: usize) -> FetchRequest {
-    FetchRequest {
-        request_id: format!("bench-{number}"),
-        issuer_id: "default".to_owned(),
-        configuration_id: SD_JWT.to_owned(),
-        format: "dc+sd-jwt".to_owned(),
-        subject_id: subject(number),
-        ..FetchRequest::default()
-    }
 }

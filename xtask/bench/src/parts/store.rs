@@ -22,7 +22,7 @@ use crate::{
     wallet::now,
 };
 
-const ISSUER_ID: &str = "default";
+pub(crate) const ISSUER_ID: &str = "default";
 const OFFER: &str = "651b8476-51a5-4c94-a8c8-9b53a1c5ca49";
 
 pub(super) fn measure(report: &mut Report, effort: &Effort, runtime: &Runtime, work: &Path) -> Result<()> {
@@ -52,7 +52,8 @@ fn database(report: &mut Report, effort: &Effort, runtime: &Runtime, id: &str, n
     Ok(())
 }
 
-async fn open(url: &str) -> Result<Arc<dyn Store>> {
+/// A store with one issuer and one offer.
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>> {
     let store = connect(url, &StoreOptions::default()).await?;
     let now = timestamp();
     let issuer = IssuerRecord {

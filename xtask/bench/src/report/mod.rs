@@ -2,6 +2,7 @@
 //! the README as they are.
 
 mod budget;
+mod plugins;
 mod ratios;
 mod table;
 
@@ -11,9 +12,14 @@ use serde::Serialize;
 
 use crate::{Result, machine::Machine, measure::Figures};
 use budget::Budget;
+use plugins::{Goal, Plugins};
 use ratios::Ratio;
 use table::Table;
 
+pub(crate) use plugins::{Capability, Loading, Neighbours};
+
+/// Names the rows of a Rust plugin that only answers.
+pub(crate) const CONSTANT: &str = "sandbox-constant";
 const MIB: f64 = 1024.0 * 1024.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -72,11 +78,12 @@ pub(crate) struct Report {
     rows: Vec<Row>,
     start_up: Option<StartUp>,
     memory: Option<Memory>,
+    plugins: Plugins,
 }
 
 impl Report {
     pub(crate) fn new(machine: Machine) -> Self {
-        Self { machine, rows: Vec::new(), start_up: None, memory: None }
+        Self { machine, rows: Vec::new(), start_up: None, memory: None, plugins: Plugins::default() }
     }
 
     /// Something measured in this process.
@@ -113,6 +120,7 @@ impl Report {
         }
         println!("\nParts, in one process:\n");
         self.figures(|system| system == System::Part).print();
+        self.plugins.print();
         println!("\nServers, from outside, the load generator on the same machine:\n");
         self.figures(|system| system != System::Part).print();
         println!("\nBy requests per CPU-second of the server:\n");
@@ -128,6 +136,8 @@ impl Report {
         if let Some(Memory { idle_mib, issuances, after_mib }) = &self.memory {
             println!("\nResident memory: {idle_mib:.0} MiB idle, {after_mib:.0} MiB after {issuances} credentials.");
         }
+        println!("\nGoals of the plugin platform; below 1 is better than the goal:\n");
+        plugins::goals_table(&self.goals()).print();
     }
 
     pub(crate) fn to_json(&self) -> Result<String> {
@@ -137,8 +147,9 @@ impl Report {
             report: &'a Report,
             ratios: Vec<Ratio>,
             budgets: Vec<Budget>,
+            goals: Vec<Goal>,
         }
-        let document = Document { report: self, ratios: self.ratios(), budgets: self.budgets() };
+        let document = Document { report: self, ratios: self.ratios(), budgets: self.budgets(), goals: self.goals() };
         Ok(serde_json::to_string_pretty(&document)?)
     }
 

@@ -41,6 +41,7 @@ pub(crate) fn measure(report: &mut Report, effort: &Effort, arguments: &Argument
     let wallets = Wallets::new()?;
     let site = new_site(&work.join("site"), arguments, work)?;
     start_up::measure(report, effort, &site)?;
+    start_up::measure_plugins(report, effort, arguments, &work.join("site-plugins"))?;
 
     memory::measure(report, &runtime, effort, &site, &wallets)?;
 

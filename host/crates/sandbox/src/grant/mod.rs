@@ -8,6 +8,7 @@ mod files;
 mod http;
 mod journal;
 mod kv;
+mod pieces;
 mod reference;
 mod secrets;
 mod sign;
@@ -26,6 +27,7 @@ pub(crate) use files::FileGrant;
 pub use http::{HttpGrant, InjectedHeader, Networks, TlsGrant};
 pub(crate) use journal::JournalGrant;
 pub use kv::KvGrant;
+pub(crate) use pieces::Piece;
 pub use reference::grant_reference;
 pub(crate) use secrets::SecretsGrant;
 pub use secrets::Text;
@@ -69,6 +71,14 @@ impl Grant {
         })
     }
 
+    /// Whether the server waits for the plugin, told by a file that need not be right as a whole; `None`
+    /// where not even that can be read.
+    pub(crate) fn is_required(text: &str) -> Option<bool> {
+        let file: toml::Table = toml::from_str(text).ok()?;
+        let required = file.get("plugin").and_then(|plugin| plugin.get("required"));
+        Some(required == Some(&toml::Value::Boolean(true)))
+    }
+
     /// Files besides the granted ones whose content is part of a generation.
     pub(crate) fn attached(&self) -> impl Iterator<Item = &PathBuf> {
         self.http.iter().flat_map(HttpGrant::files)
@@ -86,6 +96,11 @@ impl Grant {
         lines.extend(self.journal.as_ref().map(JournalGrant::summary));
         lines
     }
+}
+
+/// Whether `text` is a grant file for a plugin in `plugin_dir`. The error names the key.
+pub fn check_grant(text: &str, plugin_dir: &Path) -> Result<(), String> {
+    Grant::parse(text, plugin_dir, &Limits::ceilings()).map(drop)
 }
 
 /// What an operator allows one plugin, and how it is configured: `NAME.toml` beside `NAME.wasm`.

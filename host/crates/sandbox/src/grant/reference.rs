@@ -13,7 +13,7 @@ pub fn grant_reference() -> String {
     let mut out = String::new();
     let definitions = schema.get("$defs").cloned().unwrap_or_default();
     let reference = Reference { definitions: &definitions };
-    reference.table(&mut out, "", &schema);
+    reference.table(&mut out, "", "", &schema);
     out
 }
 
@@ -23,13 +23,14 @@ struct Reference<'a> {
 
 impl Reference<'_> {
     /// One table: its description, a row a key, then the tables in it.
-    fn table(&self, out: &mut String, path: &str, schema: &Value) {
+    fn table(&self, out: &mut String, path: &str, about: &str, schema: &Value) {
         let schema = self.resolved(schema);
         let nothing = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
         let (tables, keys): (Vec<_>, Vec<_>) = properties.iter().partition(|(_, key)| self.inner(key).is_some());
         if !path.is_empty() {
-            let _ = writeln!(out, "### `{path}`\n\n{}\n", description(schema));
+            let own = description(schema);
+            let _ = writeln!(out, "### `{path}`\n\n{}\n", if own.is_empty() { about } else { &own });
         }
         if !keys.is_empty() {
             let required = schema.get("required").and_then(Value::as_array);
@@ -50,7 +51,7 @@ impl Reference<'_> {
                 suffix => format!("[{plain}{suffix}]"),
             };
             let mut section = String::new();
-            self.table(&mut section, &inner_path, inner);
+            self.table(&mut section, &inner_path, &description(key), inner);
             out.push_str(&section);
         }
     }
@@ -104,7 +105,9 @@ impl Reference<'_> {
             Some("integer") => "number",
             Some("boolean") => "`true` or `false`",
             Some("array") => "list",
-            _ => "see right",
+            // Words, one by one or together with something else.
+            _ if schema.get("oneOf").is_some() => "text",
+            _ => "text or list",
         }
         .to_owned()
     }

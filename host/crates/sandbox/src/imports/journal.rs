@@ -11,12 +11,16 @@ use rustix::fs::OFlags;
 
 use crate::bindings::host::journal::{Host, JournalError};
 use crate::cache::flags;
+use crate::directory::file_time;
 use crate::grant::JournalGrant;
 use crate::guest::Guest;
 use crate::imports::size;
 
 /// Bytes of one `append`; part of the contract in `wit/`.
 const MAX_APPEND: u64 = 1 << 20;
+
+/// Names that a rotation tries.
+const MAX_ATTEMPTS: u64 = 10_000;
 
 /// One journal. Its file is opened for each use: an operator may move it away at any moment.
 #[derive(Debug)]
@@ -28,34 +32,36 @@ pub(crate) struct Journal {
 
 impl Host for Guest {
     async fn append(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Result<(), JournalError>> {
-        Ok(with_journal(self.world.capabilities.journal.clone(), move |journal| journal.append(&bytes)).await)
+        Ok(with_journal(self.journal(), move |journal| journal.append(&bytes)).await)
     }
 
     async fn size(&mut self) -> wasmtime::Result<Result<u64, JournalError>> {
-        Ok(with_journal(self.world.capabilities.journal.clone(), |journal| {
-            Ok(journal.stat()?.map_or(0, |(bytes, _)| bytes))
-        })
-        .await)
+        Ok(with_journal(self.journal(), |journal| Ok(journal.stat()?.map_or(0, |(bytes, _)| bytes))).await)
     }
 
     async fn begun_at(&mut self) -> wasmtime::Result<Result<Option<u64>, JournalError>> {
-        Ok(with_journal(self.world.capabilities.journal.clone(), |journal| Ok(journal.stat()?.map(|(_, begun)| begun)))
-            .await)
+        Ok(with_journal(self.journal(), |journal| Ok(journal.stat()?.map(|(_, begun)| begun))).await)
     }
 
     async fn rotate(&mut self) -> wasmtime::Result<Result<(), JournalError>> {
-        Ok(with_journal(self.world.capabilities.journal.clone(), |journal| journal.rotate(unix_ms(SystemTime::now())))
-            .await)
+        Ok(with_journal(self.journal(), |journal| journal.rotate(unix_ms(file_time()))).await)
+    }
+}
+
+impl Guest {
+    fn journal(&mut self) -> Result<Arc<Journal>, JournalError> {
+        self.count_operation().map_err(JournalError::Unavailable)?;
+        // Linked only where it is granted.
+        self.world.capabilities.journal.clone().ok_or_else(|| JournalError::Unavailable("not granted".to_owned()))
     }
 }
 
 /// Waiting for a disk is nothing for a thread that serves requests.
 async fn with_journal<T: Send + 'static>(
-    journal: Option<Arc<Journal>>,
+    journal: Result<Arc<Journal>, JournalError>,
     work: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
 ) -> Result<T, JournalError> {
-    // Linked only where it is granted.
-    let journal = journal.ok_or_else(|| JournalError::Unavailable("not granted".to_owned()))?;
+    let journal = journal?;
     let done = tokio::task::spawn_blocking(move || work(&journal)).await;
     done.unwrap_or_else(|error| Err(JournalError::Unavailable(error.to_string())))
 }
@@ -122,7 +128,9 @@ impl Journal {
         if self.stat()?.is_none() {
             return Ok(());
         }
-        let target = (now_ms..).map(|ms| self.rotated(ms)).find(|path| !path.exists());
+        // Rotations within one millisecond take the next ones.
+        let names = (0..MAX_ATTEMPTS).map(|later| self.rotated(now_ms.saturating_add(later)));
+        let target = names.into_iter().find(|path| !path.exists());
         let target = target.ok_or_else(|| JournalError::Unavailable("no name is free".to_owned()))?;
         fs::rename(self.path(), target).and_then(|()| sync_directory(&self.grant.dir)).map_err(unavailable)?;
         self.prune().map_err(unavailable)

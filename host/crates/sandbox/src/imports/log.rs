@@ -131,7 +131,7 @@ mod tests {
         let admitted = |at| (0..100).filter(|_| rate.admit(at)).count();
         assert_eq!(admitted(start), 20);
         assert_eq!(admitted(start + Duration::from_millis(500)), 5);
-        assert_eq!(admitted(start + Duration::from_secs(60)), 20);
+        assert_eq!(admitted(start + Duration::from_mins(1)), 20);
     }
 
     #[test]

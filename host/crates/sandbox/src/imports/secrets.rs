@@ -41,6 +41,7 @@ impl HostSecret for Guest {
 impl reveal::Host for Guest {
     /// The contract has no error here: a source that gives nothing any more ends the call.
     async fn reveal(&mut self, secret: Resource<Secret>) -> wasmtime::Result<Vec<u8>> {
+        self.count_operation().map_err(wasmtime::Error::msg)?;
         let name = &self.table.get(&secret)?.name;
         let secrets = self.world.capabilities.secrets.as_ref();
         let secrets = secrets.filter(|secrets| secrets.grant.reveal && secrets.grant.names.contains(name));

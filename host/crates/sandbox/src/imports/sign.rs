@@ -33,7 +33,8 @@ impl Host for Guest {
 }
 
 impl Guest {
-    fn key(&self, name: &str, purpose: Purpose, bytes: usize, limit: usize) -> Result<&Key, SignError> {
+    fn key(&mut self, name: &str, purpose: Purpose, bytes: usize, limit: usize) -> Result<&Key, SignError> {
+        let operation = self.count_operation();
         let key = self.world.capabilities.sign.get(name).ok_or(SignError::NotGranted)?;
         if key.purpose != purpose {
             return Err(SignError::WrongPurpose(key.purpose.to_string()));
@@ -41,6 +42,7 @@ impl Guest {
         if bytes > limit {
             return Err(SignError::BadInput(format!("{bytes} bytes, the limit is {limit}")));
         }
+        operation.map_err(SignError::Unavailable)?;
         Ok(key)
     }
 }

@@ -21,9 +21,7 @@ impl Generation {
         let batch: Vec<guest::Event> = batch.into_iter().map(to_guest).collect();
         let budget = Budget::of_call(&self.limits);
         let (receipt, _) = self
-            .ask(exports, budget.context(), &budget, |store, plugin| {
-                Box::pin(async move { plugin.chancery_plugin_audit().call_deliver(store, &batch).await })
-            })
+            .ask(exports, budget.context(), &budget, |store, plugin| Box::pin(plugin.deliver(store, batch)))
             .await?;
         self.checked_receipt(receipt, &ids).map_err(|detail| self.invalid(detail))
     }

@@ -23,11 +23,8 @@ impl Generation {
         let Kinds::DataProvider(exports) = &self.kinds else { return Err(self.wrong_kind("data-provider")) };
         let budget = Budget::of_call(&self.limits);
         let (context, request) = self.to_guest(&budget, request)?;
-        let (data, guest) = self
-            .ask(exports, context, &budget, |store, plugin| {
-                Box::pin(async move { plugin.chancery_plugin_data_provider().call_fetch(store, &request).await })
-            })
-            .await?;
+        let (data, guest) =
+            self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.fetch(store, request))).await?;
         self.checked(data, guest).map_err(|detail| self.invalid(detail))
     }
 

@@ -32,11 +32,8 @@ impl Generation {
             proof_type: holder.proof_type,
             public_key_jwk: holder.public_key_jwk.map(|jwk| jwk.to_string()),
         };
-        let (issuance, _) = self
-            .ask(exports, context, &budget, |store, plugin| {
-                Box::pin(async move { plugin.chancery_plugin_vc_issuance().call_issue(store, &request, &holder).await })
-            })
-            .await?;
+        let (issuance, _) =
+            self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.issue(store, request, holder))).await?;
         self.checked_issuance(issuance).map_err(|detail| self.invalid(detail))
     }
 
@@ -57,11 +54,8 @@ impl Generation {
             context: self.object("context", request.context)?,
             budget_ms: self.budget_ms(),
         };
-        let (issuance, _) = self
-            .ask(exports, context, &budget, |store, plugin| {
-                Box::pin(async move { plugin.chancery_plugin_vc_issuance().call_poll(store, &request).await })
-            })
-            .await?;
+        let (issuance, _) =
+            self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.poll(store, request))).await?;
         self.checked_issuance(issuance).map_err(|detail| self.invalid(detail))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -19,6 +19,10 @@ pub(crate) struct Captured(Arc<Mutex<Vec<(String, Line)>>>);
 impl Captured {
     /// Captures what this thread logs, until the guard is dropped.
     pub(crate) fn here(&self) -> DefaultGuard {
+        // Whoever comes first to a place that logs decides for all threads whether anybody listens
+        // there. So somebody listens everywhere.
+        static EVERYWHERE: Once = Once::new();
+        EVERYWHERE.call_once(|| tracing::subscriber::set_global_default(Self::default()).unwrap());
         tracing::subscriber::set_default(self.clone())
     }
 

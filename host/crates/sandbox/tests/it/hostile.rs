@@ -1,7 +1,7 @@
 //! Guests that misbehave: each is stopped by the right limit, with a typed error, and the next call
 //! is answered.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chancery_sandbox::{CallError, LimitKind, PluginRequest};
 use serde_json::json;
@@ -138,6 +138,68 @@ async fn blobs_have_a_limit_of_their_own() {
     let photo = &data.attachments[0];
     assert_eq!((photo.name.as_str(), photo.media_type.as_str()), ("photo", "image/png"));
     assert_eq!(photo.content, b"\x89PNG\r\n");
+}
+
+#[tokio::test]
+async fn handles_are_counted_and_given_back() {
+    let host = Host::hostile(GRANT).await;
+    for _ in 0..3 {
+        let error = host.ask("hoard-blobs").await.unwrap_err();
+        let CallError::Trapped { detail, .. } = &error else {
+            panic!("{error}");
+        };
+        assert!(detail.contains("handle limit exceeded"), "{detail}");
+        assert!(host.ask("attachment").await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_to_guests_that_end_badly() {
+    let host = Host::narrow("hostile", "[limits]\nmemory = \"64MiB\"\ncpu = \"50ms\"\nwall = \"200ms\"").await;
+    for behaviour in [
+        "spin",
+        "allocate",
+        "recurse",
+        "slow-host-call",
+        "large-output",
+        "huge-output",
+        "flood-log",
+        "flood-stderr",
+        "flood-blobs",
+        "hoard-blobs",
+        "trap",
+        "exit",
+        "deep-json",
+        "invalid-json",
+    ] {
+        // Twice, since a slot that was spoilt is noticed when it is used again.
+        for _ in 0..2 {
+            let _ = host.ask(behaviour).await;
+            // What opened the breaker is not the matter here.
+            host.sandbox().reload("hostile").await;
+            assert_eq!(host.ask("leak").await.unwrap().claims["found"], "", "{behaviour}");
+        }
+        host.goes_on().await;
+    }
+    assert_eq!(host.status("neighbour").calls.failed, 0);
+}
+
+#[tokio::test]
+async fn log_lines_are_counted_over_all_calls() {
+    let host = Host::hostile("[limits]\nlog_rate = 1\ncpu = \"2s\"\nwall = \"20s\"").await;
+    let captured = Captured::default();
+    let _capturing = captured.here();
+    let begun = Instant::now();
+    for _ in 0..2 {
+        host.ask("flood-log").await.unwrap();
+    }
+    let lines = captured.about("plugin");
+    let written = lines.iter().filter(|line| !line.contains_key("dropped")).count();
+    let written = u64::try_from(written).unwrap();
+    // A burst of two seconds' worth, and one for each second that it took.
+    assert!((2..=2 + begun.elapsed().as_secs() + 1).contains(&written), "{written} lines");
+    let dropped: u64 = lines.iter().filter_map(|line| line.get("dropped")?.parse::<u64>().ok()).sum();
+    assert_eq!(dropped + written, 200_000);
 }
 
 #[tokio::test]

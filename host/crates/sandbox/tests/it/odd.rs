@@ -1,4 +1,4 @@
-//! Components that no toolchain would make: the right names with nothing behind them.
+//! Components that no toolchain would make.
 
 /// A component that imports and exports empty instances under these names.
 pub(crate) fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {

@@ -6,7 +6,7 @@ use chancery_sandbox::{CallError, Sandbox, Stage};
 
 use crate::capture::{Captured, Line};
 use crate::odd;
-use crate::support::{Host, hostile, request};
+use crate::support::{Host, eventually, hostile, request};
 
 /// The grant file that makes `prepared` answer this text: tells generations apart.
 fn grant(text: &str) -> String {
@@ -16,17 +16,6 @@ fn grant(text: &str) -> String {
 async fn answer(sandbox: &Sandbox) -> String {
     let data = sandbox.fetch("hostile", request("prepared")).await.unwrap();
     data.claims["text"].as_str().unwrap().to_owned()
-}
-
-/// Waits for the watcher to have done its work; fails after a time no machine needs.
-async fn eventually(what: &str, done: impl AsyncFn() -> bool) {
-    let patience = Duration::from_secs(30);
-    let waiting = async {
-        while !done().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    assert!(tokio::time::timeout(patience, waiting).await.is_ok(), "{what}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,17 +44,31 @@ async fn a_truncated_component_is_rejected_by_the_compiler() {
 #[tokio::test]
 async fn components_of_other_worlds_are_rejected_when_linked() {
     let [lifecycle, provider] = DATA_PROVIDER;
-    let cases: [(&[&str], &[&str], &str); 9] = [
+    let cases: [(&[&str], &[&str], &str); 14] = [
         (&[], &[], "not a Chancery plugin"),
         (&[], &["wasi:cli/run@0.2.0"], "not a Chancery plugin"),
         (&[], &[provider], "does not export chancery:plugin/lifecycle"),
-        (&[], &[lifecycle, "chancery:plugin/vc-issuance@0.1.0"], "vc-issuance plugin, a kind"),
-        (&[], &[lifecycle, "chancery:plugin/audit@0.1.0"], "audit plugin, a kind"),
-        (&[], &["chancery:plugin/lifecycle@2.0.0", provider], "built for chancery:plugin/lifecycle@2.0.0"),
-        (&["chancery:host/sql@0.1.0"], &DATA_PROVIDER, "chancery:host/sql@0.1.0, which"),
-        (&["wasi:http/outgoing-handler@0.2.9"], &DATA_PROVIDER, "wasi:http/outgoing-handler@0.2.9, which"),
+        (&[], &[lifecycle, provider, "chancery:plugin/audit@0.1.0"], "more than one kind"),
+        // Both versions are named: the plugin's and the server's.
+        (
+            &[],
+            &["chancery:plugin/lifecycle@2.0.0", provider],
+            "chancery:plugin/lifecycle@2.0.0, and this server offers version 0.1",
+        ),
+        (
+            &[],
+            &[lifecycle, "chancery:plugin/data-provider@0.0.9"],
+            "data-provider@0.0.9, and this server offers version 0.1",
+        ),
+        (&["chancery:host/log@0.2.0"], &DATA_PROVIDER, "chancery:host/log@0.2.0, and this server offers version 0.1"),
+        (&["chancery:host/sockets@0.1.0"], &DATA_PROVIDER, "chancery:host/sockets@0.1.0, which"),
+        (&["wasi:http/incoming-handler@0.2.9"], &DATA_PROVIDER, "wasi:http/incoming-handler@0.2.9, which"),
+        (&["wasi:keyvalue/store@0.2.0"], &DATA_PROVIDER, "wasi:keyvalue/store@0.2.0, which"),
+        (&["acme:backdoor/door@1.0.0"], &DATA_PROVIDER, "acme:backdoor/door@1.0.0, which"),
         // The right names, and not the functions that belong to them.
         (&[], &DATA_PROVIDER, "it does not link"),
+        (&[], &[lifecycle, "chancery:plugin/vc-issuance@0.1.0"], "it does not link"),
+        (&[], &[lifecycle, "chancery:plugin/audit@0.1.0"], "it does not link"),
     ];
     for (imports, exports, part) in cases {
         let (stage, reason) = rejection(&odd::component(imports, exports), "").await;
@@ -67,7 +81,7 @@ async fn components_of_other_worlds_are_rejected_when_linked() {
 async fn a_faulty_grant_file_is_named() {
     let wasm = odd::hollow();
     for (grant, part) in [
-        ("[grants.http]\nallow = []", "unknown field `http`"),
+        ("[grants.http]\nallow = []", "grants.http.allow is empty"),
         ("[limits]\nmemory = \"9GiB\"", "ceiling of 512MiB"),
         ("[[grants.files]]\nhost = \"none.csv\"\nguest = \"/x\"", "none.csv"),
         ("[[grants.files]]\nhost = \".\"\nguest = \"/x\"", "not a regular file"),
@@ -149,6 +163,9 @@ async fn each_lifecycle_call_can_reject() {
         ("fail_in = \"describe\"", Stage::Configured, "describe failed on request"),
         ("fail_in = \"validate-config\"", Stage::Configured, "/fail_in: failed on request"),
         ("unknown = 1", Stage::Configured, "unknown"),
+        ("panic_in = \"validate-config\"", Stage::Configured, "validate-config: crashed: "),
+        ("panic_in = \"prepare\"", Stage::Probed, "prepare: crashed: "),
+        ("panic_in = \"health\"", Stage::Probed, "health: crashed: "),
         ("fail_in = \"prepare\"", Stage::Probed, "prepare: misconfigured"),
         ("fail_in = \"health\"", Stage::Probed, "health: misconfigured"),
         ("spin_in = \"describe\"", Stage::Configured, "describe: CPU time limit"),
@@ -215,8 +232,8 @@ async fn the_cache_serves_the_next_start_and_bad_entries_are_compiled_again() {
     host.put("hostile.wasm", hostile());
     host.start().await;
     let entry = || {
-        let mut entries = fs::read_dir(host.cache_dir()).unwrap();
-        entries.next().unwrap().unwrap().path()
+        let mut entries = fs::read_dir(host.cache_dir()).unwrap().map(|entry| entry.unwrap().path());
+        entries.find(|path| path.is_file()).unwrap()
     };
     let path = entry();
     let good = fs::read(&path).unwrap();

@@ -1,0 +1,193 @@
+//! Mode `proxy`: what another issuer's credential must be to be passed on.
+
+use std::time::Duration;
+
+use chancery_credential::jsonld::Contexts;
+use chancery_credential::vcdm::{DataModel, VERIFIABLE_CREDENTIAL};
+use chancery_credential::verify::{
+    self, Expected, IssuerKeys, KeyProblem, MAX_CREDENTIAL_BYTES, Signed, Verified, VerifyError,
+};
+use chancery_keys::{Algorithm, PublicKey, TrustError, TrustListError, TrustedIssuers, TrustedKey, did};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use super::{Document, Format, Problem, Proxy, TrustedIssuer, problem};
+use crate::issuance::proof::HolderKey;
+
+/// Most types that a credential may have to have.
+const MAX_TYPES: usize = 32;
+
+#[derive(Debug)]
+pub struct Upstream {
+    /// The VC issuer that is asked, and what it is told with each request.
+    pub plugin: super::Plugin,
+    format: verify::Format,
+    types: Vec<String>,
+    issuers: Trusted,
+    contexts: Contexts,
+    /// The whole `@context`; `None` in formats without one.
+    context: Option<Vec<Value>>,
+}
+
+impl Upstream {
+    pub(super) fn compile(document: &Document) -> Result<Self, Problem> {
+        refuse_what_makes_credentials(document)?;
+        let proxy = document.proxy.as_ref();
+        let proxy = proxy.ok_or_else(|| problem("proxy", "the mode proxy needs it: whose credentials to pass on"))?;
+        let plugin = document.plugin.clone();
+        let plugin = plugin.ok_or_else(|| problem("plugin", "the mode proxy needs a plugin: the VC issuer to ask"))?;
+        let contexts = Contexts::with(document.contexts.iter().map(|(url, context)| (url.as_str(), context)))
+            .map_err(|e| problem("contexts", e))?;
+        let (types, context) = match document.format {
+            Format::DcSdJwt => (vec![sd_jwt_type(document, proxy)?], None),
+            Format::LdpVc => (ld_types(document, proxy)?, Some(ld_context(proxy, &contexts)?)),
+        };
+        Ok(Self {
+            plugin,
+            format: match document.format {
+                Format::DcSdJwt => verify::Format::SdJwtVc,
+                Format::LdpVc => verify::Format::LdpVc,
+            },
+            types,
+            issuers: Trusted(trusted(&proxy.trusted_issuers)?),
+            contexts,
+            context,
+        })
+    }
+
+    /// Checks a credential in every respect. `holder` is the key that it must be bound to; without one it must not be.
+    pub fn verify(
+        &self,
+        credential: &[u8],
+        holder: Option<&HolderKey>,
+        now: DateTime<Utc>,
+        clock_skew: Duration,
+    ) -> Result<Verified, VerifyError> {
+        let holder = holder.map(|key| verify::Holder::new(key.public_key.to_jwk(), did::did_key(&key.public_key)));
+        let expected = Expected {
+            format: self.format,
+            types: &self.types,
+            issuers: &self.issuers,
+            holder: holder.as_ref(),
+            contexts: &self.contexts,
+            context_list: self.context.as_deref(),
+            now,
+            clock_skew,
+            max_bytes: MAX_CREDENTIAL_BYTES,
+        };
+        verify::verify(credential, &expected)
+    }
+
+    /// What kind of credential it is, for records: the last type, which is the most special one by custom.
+    pub(super) fn credential_type(&self) -> String {
+        let own = self.types.iter().rev().find(|name| *name != VERIFIABLE_CREDENTIAL);
+        own.cloned().unwrap_or_else(|| VERIFIABLE_CREDENTIAL.to_owned())
+    }
+
+    /// The format's own members in the issuer metadata (OpenID4VCI 1.0, appendix A). What signs is the other issuer's
+    /// to say, so no algorithm is announced.
+    pub(super) fn metadata(&self) -> Map<String, Value> {
+        let Some(context) = &self.context else {
+            return Map::from_iter([("vct".to_owned(), json!(self.types.first()))]);
+        };
+        let definition = json!({"@context": context, "type": self.types});
+        Map::from_iter([("credential_definition".to_owned(), definition)])
+    }
+}
+
+/// Trusted issuers as credentials are judged by them.
+#[derive(Debug)]
+struct Trusted(TrustedIssuers);
+
+impl IssuerKeys for Trusted {
+    fn check(&self, signed: &Signed<'_>) -> Result<String, KeyProblem> {
+        let algorithm = Algorithm::from_name(signed.algorithm).ok_or(KeyProblem::AlgorithmMismatch)?;
+        let key = self.0.verify(signed.issuer, signed.key_id, algorithm, signed.message, signed.signature);
+        key.map(str::to_owned).map_err(|error| match error {
+            TrustError::UntrustedIssuer => KeyProblem::UntrustedIssuer,
+            TrustError::UnknownKey => KeyProblem::UnknownKey,
+            TrustError::AlgorithmMismatch => KeyProblem::AlgorithmMismatch,
+            TrustError::BadSignature => KeyProblem::BadSignature,
+        })
+    }
+}
+
+fn refuse_what_makes_credentials(document: &Document) -> Result<(), Problem> {
+    let disclosable = document.claims.iter().position(|claim| claim.disclosable);
+    for (path, is_there) in [
+        ("template.json", document.template.is_some()),
+        ("sample.json", document.sample.is_some()),
+        ("validity", document.validity.is_some()),
+        ("signing_algorithm", document.signing_algorithm.is_some()),
+        ("cryptosuite", document.cryptosuite.is_some()),
+        (&format!("claims[{}].disclosable", disclosable.unwrap_or_default()), disclosable.is_some()),
+    ] {
+        if is_there {
+            return Err(problem(path, "is for the mode issuer; in the mode proxy the other issuer decides it"));
+        }
+    }
+    Ok(())
+}
+
+fn sd_jwt_type(document: &Document, proxy: &Proxy) -> Result<String, Problem> {
+    for (path, is_there) in [
+        ("proxy.types", !proxy.types.is_empty()),
+        ("proxy.context", !proxy.context.is_empty()),
+        ("contexts", !document.contexts.is_empty()),
+    ] {
+        if is_there {
+            return Err(problem(path, "does not apply to the format dc+sd-jwt"));
+        }
+    }
+    let vct = document.vct.clone().filter(|vct| !vct.is_empty());
+    vct.ok_or_else(|| problem("vct", "must not be empty"))
+}
+
+fn ld_types(document: &Document, proxy: &Proxy) -> Result<Vec<String>, Problem> {
+    if document.vct.is_some() {
+        return Err(problem("vct", "does not apply to the format ldp_vc"));
+    }
+    if !(2..=MAX_TYPES).contains(&proxy.types.len()) || !proxy.types.iter().any(|name| name == VERIFIABLE_CREDENTIAL) {
+        return Err(problem("proxy.types", format!("must be {VERIFIABLE_CREDENTIAL} and 1 to 31 more")));
+    }
+    Ok(proxy.types.clone())
+}
+
+fn ld_context(proxy: &Proxy, contexts: &Contexts) -> Result<Vec<Value>, Problem> {
+    let list = &proxy.context;
+    DataModel::of(&Map::from_iter([("@context".to_owned(), json!(list))])).map_err(|e| problem("proxy.context", e))?;
+    for (index, context) in list.iter().enumerate() {
+        // Wallets take URLs only, and refuse the whole configuration for a context that stands inline.
+        let known = context.as_str().is_some_and(|url| contexts.get(url).is_some());
+        if !known {
+            let text = "must be the URL of a bundled context, or of one given in `contexts`";
+            return Err(problem(&format!("proxy.context[{index}]"), text));
+        }
+    }
+    Ok(list.clone())
+}
+
+fn trusted(list: &[TrustedIssuer]) -> Result<TrustedIssuers, Problem> {
+    const PATH: &str = "proxy.trusted_issuers";
+    if list.is_empty() {
+        return Err(problem(PATH, "must name at least one issuer"));
+    }
+    let mut issuers = Vec::with_capacity(list.len());
+    for (index, issuer) in list.iter().enumerate() {
+        let mut keys = Vec::with_capacity(issuer.keys.len());
+        for (number, written) in issuer.keys.iter().enumerate() {
+            keys.push(key(written).map_err(|e| problem(&format!("{PATH}[{index}].keys[{number}]"), e))?);
+        }
+        issuers.push(chancery_keys::TrustedIssuer { id: issuer.id.clone(), keys });
+    }
+    TrustedIssuers::new(issuers).map_err(|e| problem(PATH, e))
+}
+
+fn key(written: &Map<String, Value>) -> Result<TrustedKey, TrustListError> {
+    match (written.get("multikey").and_then(Value::as_str), written.get("kid").and_then(Value::as_str)) {
+        (Some(multikey), Some(kid)) if written.len() == 2 => {
+            Ok(TrustedKey { id: kid.to_owned(), public_key: PublicKey::from_multikey(multikey)? })
+        }
+        _ => TrustedKey::from_jwk(written),
+    }
+}

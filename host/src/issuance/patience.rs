@@ -1,0 +1,179 @@
+//! What it means for a request that a plugin's source does not answer now: `on_unavailable` of the configuration. What
+//! a source refuses, it refuses for good.
+
+use std::time::Duration;
+
+use chancery_sandbox::{CallError, LimitKind};
+use tokio::time::{Instant, sleep};
+
+use super::configuration::OnUnavailable;
+
+/// When to ask again where nobody says it.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
+
+/// How often one request asks at most.
+const MAX_ATTEMPTS: u32 = 4;
+/// Before the second attempt where the source does not say it; doubles from attempt to attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long one request waits for its plugin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    policy: OnUnavailable,
+    /// From then on no further call begins: the last quarter of the request's time is for a call under way.
+    until: Instant,
+    /// The wallet polls: it goes on waiting for whatever may pass.
+    polls: bool,
+}
+
+impl Patience {
+    pub(super) fn of_request(policy: OnUnavailable, within: Duration) -> Self {
+        Self { policy, until: Instant::now() + within / 4 * 3, polls: false }
+    }
+
+    pub(super) fn of_poll(within: Duration) -> Self {
+        Self { policy: OnUnavailable::Defer, polls: true, ..Self::of_request(OnUnavailable::Defer, within) }
+    }
+
+    /// Asks, and asks again where that is the policy and time is left.
+    pub(super) async fn ask<T, F>(&self, call: impl Fn() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            let error = match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(pause) = self.pause(&error, attempt) else { return Err(error) };
+            let plugin = error.plugin();
+            tracing::info!(plugin, attempt, error = &error as &dyn std::error::Error, "the plugin is asked again");
+            sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    /// After what time to go on, where the wallet is to come back for it.
+    pub(super) fn defers(&self, error: &CallError) -> Option<Duration> {
+        let may_pass = is_slow(error) || (self.polls && is_out_of_service(error));
+        (self.policy == OnUnavailable::Defer && may_pass).then(|| hint(error).unwrap_or(PAUSE))
+    }
+
+    /// Whether no time is left for another call.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn pause(&self, error: &CallError, attempt: u32) -> Option<Duration> {
+        if self.policy != OnUnavailable::Retry || attempt >= MAX_ATTEMPTS || !is_slow(error) {
+            return None;
+        }
+        let pause = hint(error).unwrap_or(FIRST_PAUSE * 2_u32.pow(attempt - 1));
+        (Instant::now() + pause < self.until).then_some(pause)
+    }
+}
+
+/// It did not answer, and may when it is asked again.
+fn is_slow(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Unavailable { .. }
+            | CallError::Busy { .. }
+            | CallError::Paused { .. }
+            | CallError::Limit { which: LimitKind::Wall | LimitKind::Cpu, .. }
+    )
+}
+
+/// An operator may put it into service while somebody waits.
+fn is_out_of_service(error: &CallError) -> bool {
+    matches!(error, CallError::NotActive { .. } | CallError::Unknown { .. })
+}
+
+fn hint(error: &CallError) -> Option<Duration> {
+    match error {
+        CallError::Unavailable { retry_after, .. } => *retry_after,
+        CallError::Busy { retry_after, .. } | CallError::Paused { retry_after, .. } => Some(*retry_after),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use chancery_sandbox::Message;
+
+    use super::*;
+
+    fn message() -> Message {
+        Message { plugin: "p".to_owned(), public: String::new(), detail: None }
+    }
+
+    fn unavailable(retry_after: Option<Duration>) -> CallError {
+        CallError::Unavailable { message: message(), retry_after }
+    }
+
+    fn limit(which: LimitKind) -> CallError {
+        CallError::Limit { plugin: "p".to_owned(), which, detail: String::new() }
+    }
+
+    /// How often it was asked, and for how long by the paused clock.
+    async fn attempts(policy: OnUnavailable, within: Duration, error: CallError) -> (u32, Duration) {
+        let (asked, started) = (AtomicU32::new(0), Instant::now());
+        let call = || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(Err::<(), _>(error.clone()))
+        };
+        assert_eq!(Patience::of_request(policy, within).ask(call).await, Err(error.clone()));
+        (asked.into_inner(), started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retrying_is_bounded_and_waits_as_the_source_says() {
+        let (long, second) = (Duration::from_secs(60), Duration::from_secs(1));
+        let retry = OnUnavailable::Retry;
+        assert_eq!(attempts(retry, long, unavailable(Some(second))).await, (4, 3 * second));
+        assert_eq!(attempts(retry, long, unavailable(None)).await, (4, Duration::from_millis(1750)));
+        assert_eq!(attempts(retry, long, limit(LimitKind::Wall)).await.0, 4);
+        assert_eq!(attempts(retry, long, limit(LimitKind::Cpu)).await.0, 4);
+        assert_eq!(attempts(retry, 4 * second, unavailable(Some(2 * second))).await, (2, 2 * second));
+        assert_eq!(attempts(retry, 4 * second, unavailable(Some(long))).await.0, 1, "no time for it");
+        for other in [OnUnavailable::Error, OnUnavailable::Defer] {
+            assert_eq!(attempts(other, long, unavailable(None)).await.0, 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_final_is_neither_asked_again_nor_waited_for() {
+        let refusals = [
+            CallError::NotFound(message()),
+            CallError::Denied(message()),
+            CallError::InvalidRequest(message()),
+            CallError::Misconfigured(message()),
+            CallError::Internal(message()),
+            CallError::Trapped { plugin: "p".to_owned(), detail: String::new() },
+            CallError::InvalidOutput { plugin: "p".to_owned(), detail: String::new() },
+            limit(LimitKind::Memory),
+        ];
+        let within = Duration::from_secs(60);
+        for refusal in refusals {
+            assert_eq!(Patience::of_poll(within).defers(&refusal), None, "{refusal}");
+            assert_eq!(attempts(OnUnavailable::Retry, within, refusal).await.0, 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_polls_waits_for_a_plugin_that_is_out_of_service_too() {
+        let within = Duration::from_secs(4);
+        let request = Patience::of_request(OnUnavailable::Defer, within);
+        let gone = CallError::Unknown { plugin: "p".to_owned() };
+        assert_eq!(request.defers(&gone), None);
+        assert_eq!(Patience::of_poll(within).defers(&gone), Some(PAUSE));
+        assert_eq!(request.defers(&unavailable(Some(within))), Some(within));
+        assert_eq!(Patience::of_request(OnUnavailable::Error, within).defers(&unavailable(None)), None);
+        assert!(!request.is_over());
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(request.is_over());
+    }
+}
