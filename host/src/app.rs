@@ -134,17 +134,20 @@ impl App {
             }
             Plugins::Leave => None,
         };
-        let audit = sandbox.clone().map(|sandbox| {
-            Delivery::new(Arc::clone(&store), sandbox, Arc::clone(&clock), &config.audit)
-        });
-        let issuance = Arc::new(Issuance::new(
+        let deliver = |sandbox| Delivery::new(Arc::clone(&store), sandbox, Arc::clone(&clock), &config.audit);
+        let audit = sandbox.clone().map(deliver);
+        let mut issuance = Issuance::new(
             Arc::clone(&store),
             sandbox.clone(),
             Arc::clone(&keyring),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             config.issuance.clone(),
-        ));
+        );
+        if let Some(delivery) = audit.clone().filter(|_| !config.audit.required.is_empty()) {
+            issuance = issuance.requiring(Arc::new(delivery));
+        }
+        let issuance = Arc::new(issuance);
         let oauth = Arc::new(AuthorizationServer::new(
             Arc::clone(&store),
             Arc::clone(&issuance),

@@ -116,7 +116,11 @@ impl Sink {
             let wanted = DeliveryLease { plugin: self.plugin.clone(), holder: self.holder.clone(), until };
             let cursor = self.shared.store.lease_delivery(&wanted, Timestamp::new(now)).await?;
             if cursor.is_some() && lease.is_none() {
-                tracing::info!(plugin = self.plugin, delivered = cursor, "this host delivers audit events to the plugin");
+                tracing::info!(
+                    plugin = self.plugin,
+                    delivered = cursor,
+                    "this host delivers audit events to the plugin"
+                );
             }
             *lease = cursor.map(|cursor| Lease { cursor, until });
             if let Some(cursor) = cursor {
@@ -155,6 +159,8 @@ impl Sink {
     async fn renew(&self, held: &mut Lease) -> bool {
         let mut lease = Some(Lease { ..*held });
         match self.hold(&mut lease).await {
+            // Had and given back by another host meanwhile: what is being delivered may be old by now.
+            Ok(Some(renewed)) if renewed.cursor != held.cursor => return false,
             Ok(Some(renewed)) => held.until = renewed.until,
             Ok(None) => return false,
             Err(_) => return self.shared.clock.now() < held.until.get(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chancery_sandbox::{Kind, PluginStatus, Stage};
 use chancery_store::{MAX_EVENTS_PER_READ, StoreError};
@@ -29,6 +29,8 @@ pub(super) struct Supervisor {
     stop: CancellationToken,
     actors: BTreeMap<String, Actor>,
     tasks: JoinSet<()>,
+    /// When actors ended that nobody had told to.
+    ended: BTreeMap<String, Instant>,
     /// Said once, not every second.
     failing: bool,
 }
@@ -42,7 +44,15 @@ struct Actor {
 
 impl Supervisor {
     pub(super) fn new(shared: Arc<Shared>, holder: String, stop: CancellationToken) -> Self {
-        Self { shared, holder, stop, actors: BTreeMap::new(), tasks: JoinSet::new(), failing: false }
+        Self {
+            shared,
+            holder,
+            stop,
+            actors: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            ended: BTreeMap::new(),
+            failing: false,
+        }
     }
 
     /// Returns when all actors have ended.
@@ -73,7 +83,8 @@ impl Supervisor {
         let plugins: BTreeMap<_, _> =
             self.shared.sandbox.plugins().into_iter().map(|plugin| (plugin.name.clone(), plugin)).collect();
         for (name, actor) in &mut self.actors {
-            match plugins.get(name).filter(|plugin| is_served_still(plugin)).and_then(|plugin| plugin.serving.as_ref()) {
+            match plugins.get(name).filter(|plugin| is_served_still(plugin)).and_then(|plugin| plugin.serving.as_ref())
+            {
                 None => actor.stop.cancel(),
                 Some(serving) if serving.generation != actor.generation => {
                     actor.generation.clone_from(&serving.generation);
@@ -83,9 +94,15 @@ impl Supervisor {
             }
         }
         for (name, plugin) in plugins {
-            let is_sink = plugin.kind == Some(Kind::Audit) && matches!(plugin.stage, Stage::Active | Stage::Quarantined);
+            let is_sink =
+                plugin.kind == Some(Kind::Audit) && matches!(plugin.stage, Stage::Active | Stage::Quarantined);
+            // One that keeps ending is not started more often than anything else is looked at.
+            let rests = self.ended.get(&name).is_some_and(|at| at.elapsed() < LOOK);
             match plugin.serving {
-                Some(serving) if is_sink && !self.actors.contains_key(&name) => self.spawn(name, serving.generation),
+                Some(serving) if is_sink && !rests && !self.actors.contains_key(&name) => {
+                    self.ended.remove(&name);
+                    self.spawn(name, serving.generation);
+                }
                 _ => {}
             }
         }
@@ -126,11 +143,8 @@ impl Supervisor {
 
     async fn wait(&mut self, drained: bool) {
         let hurry = self.shared.is_waited_for();
-        let time = match drained {
-            false => Duration::ZERO,
-            true if hurry => FOLLOW,
-            true => LOOK,
-        };
+        let look = if hurry { FOLLOW } else { LOOK };
+        let time = if drained { look } else { Duration::ZERO };
         // Where nobody takes events from here, their order can wait for the next look.
         let heeds_bell = hurry || !self.actors.is_empty();
         tokio::select! {
@@ -141,7 +155,7 @@ impl Supervisor {
         }
     }
 
-    /// The next look starts another actor where the plugin still serves.
+    /// A later look starts another actor where the plugin still serves.
     fn bury(&mut self, ended: Result<(Id, ()), JoinError>) {
         let task = match &ended {
             Ok((task, ())) => *task,
@@ -151,9 +165,10 @@ impl Supervisor {
         if let Err(error) = ended {
             tracing::error!(plugin, error = &error as &dyn std::error::Error, "a task of the audit delivery crashed");
         }
-        if let Some(plugin) = plugin {
-            self.shared.forget_report(&plugin);
-            self.actors.remove(&plugin);
+        let Some(plugin) = plugin else { return };
+        self.shared.forget_report(&plugin);
+        if self.actors.remove(&plugin).is_some_and(|actor| !actor.stop.is_cancelled()) {
+            self.ended.insert(plugin, Instant::now());
         }
     }
 }

@@ -115,9 +115,10 @@ async fn forget(app: &App, plugin: &str) -> Result<(), Failure> {
     }
     let event = Actor::cli().did(DEFAULT_ISSUER, "audit.forget", plugin, app.clock.timestamp());
     let event = AuditEvent { detail: json!({"delivered": sink.delivered, "lag": sink.lag}), ..event };
-    match app.store.forget_delivery(plugin, &event).await.map_err(store_failed)? {
-        true => print_line(&format!("{plugin} is forgotten; {} events were not delivered to it", sink.lag)),
-        false => print_line(&format!("{plugin} was forgotten meanwhile")),
+    if app.store.forget_delivery(plugin, &event).await.map_err(store_failed)? {
+        print_line(&format!("{plugin} is forgotten; {} events were not delivered to it", sink.lag));
+    } else {
+        print_line(&format!("{plugin} was forgotten meanwhile"));
     }
     Ok(())
 }

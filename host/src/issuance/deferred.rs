@@ -78,14 +78,18 @@ impl Issuance {
         };
         let poll = Poll { issuer, actor, transaction_id, lease };
         if record.poll_after > now {
-            let left = (record.poll_after.get() - now.get()).to_std().unwrap_or_default();
-            return Ok(poll.not_yet(left));
+            return Ok(poll.not_before(&record, now));
         }
         if record.kind == RECORDED {
             let held = self.open_kept(&poll, &record)?;
             return self.release(&poll, held).await;
         }
         match self.store.lease_deferred(&poll.lease, now).await? {
+            // Another poll has come further since we looked.
+            DeferredLeasing::Leased(record) if record.kind == RECORDED || record.poll_after > now => {
+                self.store.release_deferred(&poll.lease).await?;
+                Ok(poll.not_before(&record, now))
+            }
             DeferredLeasing::Leased(record) => self.go_on_under_lease(&poll, &record, within).await,
             DeferredLeasing::Busy => Ok(poll.not_yet(PAUSE)),
             DeferredLeasing::Gone => Err(Error::UnknownTransaction),
@@ -100,9 +104,20 @@ impl Issuance {
         work: &Work,
         after: Duration,
     ) -> Result<Answer, Error> {
-        let asked = IssuanceBatch { nonces, ..nothing(call.issuer) };
-        let kind = waits_for(call.configuration);
-        let transaction_id = self.create(call, &work.offer_id, kind, work, after, asked).await?;
+        let configuration = call.configuration;
+        let (transaction_id, kind) = (self.new_transaction_id()?, waits_for(configuration));
+        let hash = transaction_hash(&transaction_id);
+        let mut event = call.actor.did(&call.issuer.id, "credential.defer", &hash, Timestamp::new(call.now));
+        event.detail = json!({
+            "configuration": configuration.id,
+            "version": configuration.version,
+            "offer": work.offer_id,
+            "waits_for": kind,
+        });
+        let asked = IssuanceBatch { nonces, events: vec![event], ..nothing(call.issuer) };
+        let mut deferred = self.transaction(call, &hash, &work.offer_id, kind, work)?;
+        deferred.poll_after = Timestamp::new(call.now + after.min(INTERVALS.1));
+        recorded(Some(self.store.create_deferred(&deferred, &asked).await?))?;
         Ok(Answer::Deferred { transaction_id, interval: interval(after) })
     }
 
@@ -117,10 +132,13 @@ impl Issuance {
         let (batch, credentials) = batch(call.issuer, nonces, finished);
         let event_ids = batch.events.iter().map(|event| event.event_id.clone()).collect();
         let held = Recorded { credentials, event_ids };
-        let transaction_id = self.create(call, offer_id, RECORDED, &held, Duration::ZERO, batch).await?;
+        let transaction_id = self.new_transaction_id()?;
+        let hash = transaction_hash(&transaction_id);
+        let deferred = self.transaction(call, &hash, offer_id, RECORDED, &held)?;
+        recorded(Some(self.store.create_deferred(&deferred, &batch).await?))?;
         let lease = DeferredLease {
             issuer_id: call.issuer.id.clone(),
-            transaction_hash: transaction_hash(&transaction_id),
+            transaction_hash: hash,
             holder: Uuid::new_v4().to_string(),
             until: Timestamp::new(call.now + ACCEPTANCE + LEASE_SLACK),
         };
@@ -128,44 +146,36 @@ impl Issuance {
         self.release(&poll, held).await
     }
 
-    async fn create(
+    fn new_transaction_id(&self) -> Result<String, Error> {
+        let mut bytes = [0; TRANSACTION_BYTES];
+        self.entropy.fill(&mut bytes)?;
+        Ok(B64.encode(bytes))
+    }
+
+    /// One that may be polled at once.
+    fn transaction(
         &self,
         call: &Call<'_>,
+        hash: &str,
         offer_id: &str,
         kind: &str,
         kept: &impl Serialize,
-        after: Duration,
-        mut issuance: IssuanceBatch,
-    ) -> Result<String, Error> {
-        let mut bytes = [0; TRANSACTION_BYTES];
-        self.entropy.fill(&mut bytes)?;
-        let transaction_id = B64.encode(bytes);
-        let hash = transaction_hash(&transaction_id);
+    ) -> Result<DeferredRecord, Error> {
         let (issuer, configuration, now) = (call.issuer, call.configuration, Timestamp::new(call.now));
-        let deferred = DeferredRecord {
+        Ok(DeferredRecord {
             issuer_id: issuer.id.clone(),
+            transaction_hash: hash.to_owned(),
             offer_id: Some(offer_id.to_owned()),
             configuration_id: configuration.id.clone(),
             configuration_version: configuration.version,
             kind: kind.to_owned(),
-            sealed_state: work::seal(kept, &self.keyring, &issuer.id, &hash, self.entropy.as_ref())?,
+            sealed_state: work::seal(kept, &self.keyring, &issuer.id, hash, self.entropy.as_ref())?,
             state: DeferredState::Pending,
             attempts: 0,
             created_at: now,
-            poll_after: Timestamp::new(call.now + after.min(INTERVALS.1)),
+            poll_after: now,
             expires_at: Timestamp::new(call.now + configuration.deferred_lifetime),
-            transaction_hash: hash,
-        };
-        let mut event = call.actor.did(&issuer.id, "credential.defer", &deferred.transaction_hash, now);
-        event.detail = json!({
-            "configuration": configuration.id,
-            "version": configuration.version,
-            "offer": offer_id,
-            "waits_for": kind,
-        });
-        issuance.events.push(event);
-        recorded(Some(self.store.create_deferred(&deferred, &issuance).await?))?;
-        Ok(transaction_id)
+        })
     }
 
     async fn go_on_under_lease(
@@ -282,6 +292,10 @@ impl Issuance {
 }
 
 impl Poll<'_> {
+    fn not_before(&self, record: &DeferredRecord, now: Timestamp) -> Answer {
+        self.not_yet((record.poll_after.get() - now.get()).to_std().unwrap_or_default())
+    }
+
     fn not_yet(&self, after: Duration) -> Answer {
         Answer::Deferred { transaction_id: self.transaction_id.to_owned(), interval: interval(after) }
     }

@@ -46,7 +46,7 @@ impl Patience {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let Some(pause) = self.pause(&error, attempt) else { return Err(error) };
+            let Some(pause) = self.pause(&error, attempt, Instant::now()) else { return Err(error) };
             let plugin = error.plugin();
             tracing::info!(plugin, attempt, error = &error as &dyn std::error::Error, "the plugin is asked again");
             sleep(pause).await;
@@ -65,12 +65,13 @@ impl Patience {
         Instant::now() >= self.until
     }
 
-    fn pause(&self, error: &CallError, attempt: u32) -> Option<Duration> {
+    /// Before the next attempt, where there is to be one.
+    fn pause(&self, error: &CallError, attempt: u32, now: Instant) -> Option<Duration> {
         if self.policy != OnUnavailable::Retry || attempt >= MAX_ATTEMPTS || !is_slow(error) {
             return None;
         }
         let pause = hint(error).unwrap_or(FIRST_PAUSE * 2_u32.pow(attempt - 1));
-        (Instant::now() + pause < self.until).then_some(pause)
+        (now + pause < self.until).then_some(pause)
     }
 }
 
@@ -118,34 +119,49 @@ mod tests {
         CallError::Limit { plugin: "p".to_owned(), which, detail: String::new() }
     }
 
-    /// How often it was asked, and for how long by the paused clock.
-    async fn attempts(policy: OnUnavailable, within: Duration, error: CallError) -> (u32, Duration) {
-        let (asked, started) = (AtomicU32::new(0), Instant::now());
-        let call = || {
-            asked.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(Err::<(), _>(error.clone()))
-        };
-        assert_eq!(Patience::of_request(policy, within).ask(call).await, Err(error.clone()));
-        (asked.into_inner(), started.elapsed())
+    /// How long is paused before each further attempt, where every one fails at once.
+    fn pauses(policy: OnUnavailable, within: Duration, error: &CallError) -> Vec<Duration> {
+        let mut now = Instant::now();
+        let patience = Patience { policy, until: now + within, polls: false };
+        let mut pauses = Vec::new();
+        while let Some(pause) = patience.pause(error, u32::try_from(pauses.len()).unwrap() + 1, now) {
+            pauses.push(pause);
+            now += pause;
+        }
+        pauses
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn retrying_is_bounded_and_waits_as_the_source_says() {
-        let (long, second) = (Duration::from_secs(60), Duration::from_secs(1));
+    #[test]
+    fn retrying_is_bounded_and_waits_as_the_source_says() {
+        let (long, second) = (Duration::from_mins(1), Duration::from_secs(1));
         let retry = OnUnavailable::Retry;
-        assert_eq!(attempts(retry, long, unavailable(Some(second))).await, (4, 3 * second));
-        assert_eq!(attempts(retry, long, unavailable(None)).await, (4, Duration::from_millis(1750)));
-        assert_eq!(attempts(retry, long, limit(LimitKind::Wall)).await.0, 4);
-        assert_eq!(attempts(retry, long, limit(LimitKind::Cpu)).await.0, 4);
-        assert_eq!(attempts(retry, 4 * second, unavailable(Some(2 * second))).await, (2, 2 * second));
-        assert_eq!(attempts(retry, 4 * second, unavailable(Some(long))).await.0, 1, "no time for it");
+        assert_eq!(pauses(retry, long, &unavailable(Some(second))), [second; 3]);
+        assert_eq!(pauses(retry, long, &unavailable(None)), [250, 500, 1_000].map(Duration::from_millis));
+        assert_eq!(pauses(retry, long, &limit(LimitKind::Wall)).len(), 3);
+        assert_eq!(pauses(retry, long, &limit(LimitKind::Cpu)).len(), 3);
+        assert_eq!(pauses(retry, 3 * second, &unavailable(Some(2 * second))), [2 * second]);
+        assert_eq!(pauses(retry, 3 * second, &unavailable(Some(long))), [], "no time for it");
         for other in [OnUnavailable::Error, OnUnavailable::Defer] {
-            assert_eq!(attempts(other, long, unavailable(None)).await.0, 1);
+            assert_eq!(pauses(other, long, &unavailable(None)), []);
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_final_is_neither_asked_again_nor_waited_for() {
+    #[tokio::test]
+    async fn it_asks_until_it_is_answered_or_loses_patience() {
+        let patience = Patience::of_request(OnUnavailable::Retry, Duration::from_mins(10));
+        let error = unavailable(Some(Duration::from_millis(1)));
+        for (failures, asked, answered) in [(0, 1, true), (3, 4, true), (4, 4, false)] {
+            let calls = AtomicU32::new(0);
+            let answer = patience.ask(|| {
+                let fails = calls.fetch_add(1, Ordering::Relaxed) < failures;
+                std::future::ready(if fails { Err(error.clone()) } else { Ok(()) })
+            });
+            assert_eq!((answer.await.is_ok(), calls.into_inner()), (answered, asked));
+        }
+    }
+
+    #[test]
+    fn what_is_final_is_neither_asked_again_nor_waited_for() {
         let refusals = [
             CallError::NotFound(message()),
             CallError::Denied(message()),
@@ -156,15 +172,15 @@ mod tests {
             CallError::InvalidOutput { plugin: "p".to_owned(), detail: String::new() },
             limit(LimitKind::Memory),
         ];
-        let within = Duration::from_secs(60);
+        let within = Duration::from_mins(1);
         for refusal in refusals {
             assert_eq!(Patience::of_poll(within).defers(&refusal), None, "{refusal}");
-            assert_eq!(attempts(OnUnavailable::Retry, within, refusal).await.0, 1);
+            assert_eq!(pauses(OnUnavailable::Retry, within, &refusal), []);
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn who_polls_waits_for_a_plugin_that_is_out_of_service_too() {
+    #[test]
+    fn who_polls_waits_for_a_plugin_that_is_out_of_service_too() {
         let within = Duration::from_secs(4);
         let request = Patience::of_request(OnUnavailable::Defer, within);
         let gone = CallError::Unknown { plugin: "p".to_owned() };
@@ -172,8 +188,6 @@ mod tests {
         assert_eq!(Patience::of_poll(within).defers(&gone), Some(PAUSE));
         assert_eq!(request.defers(&unavailable(Some(within))), Some(within));
         assert_eq!(Patience::of_request(OnUnavailable::Error, within).defers(&unavailable(None)), None);
-        assert!(!request.is_over());
-        tokio::time::advance(Duration::from_secs(3)).await;
-        assert!(request.is_over());
+        assert!(Patience::of_request(OnUnavailable::Error, Duration::ZERO).is_over());
     }
 }

@@ -88,7 +88,7 @@ impl Issuance {
     ) -> Result<Finished, Error> {
         let (issuer, configuration) = (call.issuer, call.configuration);
         let credential = match configuration.format() {
-            Format::DcSdJwt => Credential::Text(issued.body.clone()),
+            Format::DcSdJwt | Format::JwtVcJson => Credential::Text(issued.body.clone()),
             Format::LdpVc => Credential::Json(issued.body.clone()),
         };
         let (id, now) = (issuer.new_credential_id(), Timestamp::new(call.now));

@@ -102,6 +102,10 @@ fn to_guest_error(error: StatementError) -> SqlError {
             tracing::warn!(detail, "a plugin's database does not answer");
             SqlError::Unavailable(text)
         }
+        // SQLite's codes are no SQLSTATE: busy and locked pass.
+        StatementError::Database { code, .. } if ["5", "6", "261", "262", "517", "518"].contains(&code.as_str()) => {
+            SqlError::Unavailable(text)
+        }
         StatementError::Database { code, message } => SqlError::Database(DatabaseError { code, message }),
         StatementError::TooLarge(limit) => SqlError::TooLarge(limit),
         StatementError::UnsupportedColumn { .. } => {

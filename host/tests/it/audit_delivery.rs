@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use chancery::audit::status::SinkState;
 use chancery::clock::Clock as _;
 use chancery::issuance::issuers::DEFAULT_ISSUER;
 use chancery_store::test_util::PostgresServer;
-use chancery_store::{DeliveryLease, EventOutcome, Timestamp};
+use chancery_store::{DeliveryAdvance, DeliveryLease, EventOutcome, Timestamp};
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 
@@ -73,6 +75,42 @@ async fn a_killed_host_is_replaced_when_its_lease_ends_and_nothing_is_lost() {
     are_whole_and_in_order(&calls(&test, "sink"), last);
     assert_eq!(positions(&calls(&test, "sink")[..1]), positions(&calls(&test, "sink")[1..2]), "delivered again");
     running.stop(PATIENT).await;
+}
+
+#[tokio::test]
+async fn a_long_call_keeps_its_lease_and_ends_with_it() {
+    let test = host(&[("sink", SLEEP)], |_| {}).await;
+    let store = &test.app.store;
+    happen(&test.app, "test.long", 3).await;
+    let _running = delivery(&test.app).start();
+    until("the sink is called", async || calls(&test, "sink").pop()).await;
+    let before = store.deliveries().await.unwrap().remove(0);
+    test.clock.advance(15);
+    until("the lease is extended", async || {
+        let now = store.deliveries().await.unwrap().remove(0);
+        assert_eq!((&now.lease_holder, now.delivered_sequence), (&before.lease_holder, 0));
+        (now.lease_until > before.lease_until).then_some(())
+    })
+    .await;
+
+    let (plugin, holder) = ("sink".to_owned(), "other".to_owned());
+    until("another host takes it", async || {
+        test.clock.advance(31);
+        let until = Timestamp::new(test.clock.now() + TimeDelta::hours(1));
+        let lease = DeliveryLease { plugin: plugin.clone(), holder: holder.clone(), until };
+        store.lease_delivery(&lease, test.app.clock.timestamp()).await.unwrap()
+    })
+    .await;
+    tell(&test, "sink", ACCEPT).await;
+    let now = test.app.clock.timestamp();
+    let advance = DeliveryAdvance { plugin, holder, from: 0, to: 1, now };
+    assert!(store.advance_delivery(&advance, &[]).await.unwrap());
+    assert!(store.release_delivery(&advance.plugin, &advance.holder).await.unwrap());
+    // Long before the first call would have answered.
+    let last = caught_up(&test.app, "sink").await;
+    let calls = calls(&test, "sink");
+    are_whole_and_in_order(&calls, last);
+    assert_eq!(positions(&calls[1..2])[0], 2, "what the other host has delivered is not delivered again");
 }
 
 #[tokio::test]
@@ -325,13 +363,16 @@ async fn the_admin_api_shows_the_sinks_to_the_default_issuer() {
     failed(&test.app, "sink", "The sink is closed.").await;
     let get = async |issuer: &str, path: &str| {
         let token = test.admin_token(issuer, &["audit:read"]).await;
-        let request = axum::http::Request::get(path).header("authorization", format!("Bearer {token}"));
-        test.send(request.body(axum::body::Body::empty()).unwrap()).await
+        let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+        test.send(request.body(Body::empty()).unwrap()).await
     };
     let answer = get("default", "/admin/v1/audit/sinks").await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let shown = &answer.body["sinks"][0];
-    assert_eq!((&shown["plugin"], &shown["state"], &shown["delivered"]), (&json!("sink"), &json!("retrying"), &json!(0)));
+    assert_eq!(
+        (&shown["plugin"], &shown["state"], &shown["delivered"]),
+        (&json!("sink"), &json!("retrying"), &json!(0))
+    );
     assert_eq!(answer.body["missing"], json!([]));
     let other = get("ministry", "/issuers/ministry/admin/v1/audit/sinks").await;
     other.is_problem(403, "host-only", "default issuer");

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use chancery::audit::{Accepted as _, Keep};
 use chancery::config::Config;
+use chancery::issuance::issuers::DEFAULT_ISSUER;
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, person_document};
 use crate::sinks::{caught_up, delivery, failed, happen, host, host_beside, sink, tell, until};
+use crate::wallet::claims_of;
 
 const ACCEPT: &str = "behaviour = \"accept\"";
 const CLOSED: &str = "behaviour = \"unavailable\"";
 const SHORT: Duration = Duration::from_millis(200);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn require(names: &[&str]) -> impl FnOnce(&mut Config) {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
@@ -48,6 +50,30 @@ async fn those_who_wait_are_woken() {
     let ids = happen(&test.app, "test.required", 40).await;
     let all = ids.chunks(1).map(|id| delivery(&test.app).accepted(id, LONG));
     assert!(futures_util::future::join_all(all).await.into_iter().all(|accepted| accepted));
+}
+
+#[tokio::test]
+async fn a_wallet_waits_for_the_receipt_and_gets_its_one_credential_after_it() {
+    let test = host(&[("sink", CLOSED)], require(&["sink"])).await;
+    test.publish(DEFAULT_ISSUER, "Person", person_document()).await;
+    let _running = delivery(&test.app).start();
+    let token = test.wallet_token().await;
+    let answer = test.request(&token, &[test.good_proof().await]).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let transaction = json!({"transaction_id": answer.body["transaction_id"]});
+    let poll = async || test.post_json("/openid4vci/deferred_credential", Some(&token), &transaction).await;
+    let still = poll().await;
+    assert_eq!((still.status.as_u16(), &still.body["credentials"]), (202, &json!(null)), "{still:?}");
+    tell(&test, "sink", ACCEPT).await;
+    caught_up(&test.app, "sink").await;
+    let credential = until("the credential is given out", async || {
+        let answer = poll().await;
+        (answer.status == 200).then(|| answer.body["credentials"][0]["credential"].as_str().unwrap().to_owned())
+    })
+    .await;
+    assert_eq!(claims_of(&credential)["name"], "Ada");
+    poll().await.is_error(400, "invalid_transaction_id", "");
+    assert_eq!(test.issued().await, 1);
 }
 
 #[tokio::test]

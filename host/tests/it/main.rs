@@ -1,7 +1,7 @@
 //! The one integration binary. `app` is the harness: the real router over a temporary store; `wallet` plays a
 //! wallet whose every byte a test can bend; `server` runs the built binary; `load` is wallets on it, over and over;
 //! `people` is a site whose data tells which generation of the plugin it came from; `sinks` is a host with audit
-//! plugins that do what a test says.
+//! plugins that do what a test says; `upstream` is another issuer, and a host that passes its credentials on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 #![allow(unreachable_pub, reason = "one binary: everything in it is its own")]
 #![allow(clippy::disallowed_methods, reason = "tests may look at the system's clock")]
@@ -11,6 +11,7 @@ mod load;
 mod people;
 mod server;
 mod sinks;
+mod upstream;
 mod wallet;
 
 mod access;
@@ -21,6 +22,7 @@ mod audit_required;
 mod bad_plugins;
 mod binary;
 mod data_integrity;
+mod deferred;
 mod examples;
 mod flow;
 mod hostile_plugins;
@@ -32,5 +34,6 @@ mod pages;
 mod platform;
 mod plugin_controls;
 mod postgres;
+mod proxy;
 mod swap;
 mod tidy;

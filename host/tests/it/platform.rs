@@ -26,6 +26,8 @@ const CONFIGURATIONS: [&str; 5] =
     ["FarmerCredential", "ResidentCredential", "TrainingCredential", "MembershipCredential", "DiplomaCredential"];
 /// Whose signature is passed on in proxy mode.
 const UNION: &str = "did:key:z6MknN7DyAouXm6wGqNjWkiW9buKbMiRpn9Db3FN7N5HVe92";
+/// Another issuer's did:key.
+const NOT_THE_UNION: &str = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
 /// Asha's photo in the database.
 const PHOTO: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAQMAAAAlPW0iAAAABlBMVEXo9ekufTIURsxuAAAAJElE\
                      QVR42mNgAAPmAwzsD1AQUAQIgAz+DwzyPxjs/zD8/w9EAPa+Dj52YuxvAAAAAElFTkSuQmCC";
@@ -33,6 +35,7 @@ const PHOTO: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAQMAA
 /// The example and the systems around it, on free ports.
 struct Platform {
     site: Site,
+    registry: String,
     webhook: String,
     surroundings: Child,
 }
@@ -57,8 +60,8 @@ impl Platform {
         assert!(lines.any(|line| line.unwrap() == "ready"), "the systems around the example do not start");
         // Whoever writes to a pipe that nobody reads would stop.
         std::thread::spawn(move || lines.for_each(drop));
-        let webhook = format!("http://127.0.0.1:{}", ports[2].2);
-        Self { site, webhook, surroundings }
+        let [registry, _, webhook] = ports.map(|(_, _, port)| format!("http://127.0.0.1:{port}"));
+        Self { site, registry, webhook, surroundings }
     }
 
     fn take(&self, configuration: &str, subject: &str) -> Value {
@@ -226,6 +229,42 @@ fn both_sinks_have_every_event(platform: &Platform, server: &Server) {
     let forged = json!({"events": [{"id": "forged", "sequence": 1}]});
     let (status, _) = read(agent().post(format!("{}/hooks/chancery", platform.webhook)).send_json(&forged));
     assert_eq!((status, &platform.audit_webhook()["refused"]), (401, &json!(1)));
+}
+
+/// Nobody listens where the registry should be, and the union's signature is not the one that memberships want.
+#[test]
+fn a_silent_source_and_a_wrong_issuer_harm_no_other() {
+    let platform = Platform::start();
+    let site = &platform.site;
+    let edit = |file: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(site.path(file)).unwrap();
+        assert!(text.contains(from), "{file}: {text}");
+        std::fs::write(site.path(file), text.replace(from, to)).unwrap();
+    };
+    edit("plugins/rest-provider.toml", &platform.registry, &format!("http://127.0.0.1:{}", free_port()));
+    edit("config/MembershipCredential/configuration.toml", UNION, NOT_THE_UNION);
+    site.apply();
+    let server = site.serve();
+    server.until("all plugins serve", || server.get("/readyz").0 == 200);
+
+    let refused = ["TrainingCredential", "MembershipCredential"].map(|configuration| {
+        let offer = site.offer_of(configuration, &["--subject", "1001"]);
+        let (accepted, printed) = judge("wallet.mjs", &["--offer", offer["link"].as_str().unwrap()], "");
+        assert!(!accepted, "{configuration}: {printed:#}");
+        printed
+    });
+    assert_eq!((&refused[0]["step"], &refused[0]["status"]), (&json!("credential"), &json!(503)), "{:#}", refused[0]);
+    assert_eq!((&refused[1]["step"], &refused[1]["status"]), (&json!("credential"), &json!(502)), "{:#}", refused[1]);
+    for configuration in ["FarmerCredential", "ResidentCredential", "DiplomaCredential"] {
+        let verdict = platform.verify(configuration, &platform.take(configuration, "1001"));
+        says_what_the_source_knows(configuration, &verdict);
+    }
+    let issued = || platform.audit_file().into_iter().filter(|event| event["action"] == "credential.issue");
+    server.until("the file has all five", || issued().count() >= 5);
+    let outcomes: Vec<String> = issued().map(|event| text(&event["outcome"])).collect();
+    assert_eq!(outcomes, ["failed", "failed", "succeeded", "succeeded", "succeeded"]);
+    let reasons: Vec<String> = issued().take(2).map(|event| text(&event["detail"]["reason"])).collect();
+    assert_eq!(reasons, ["unavailable", "untrusted-issuer"]);
 }
 
 #[test]

@@ -194,7 +194,7 @@ pub fn get(url: &str) -> (u16, Value) {
 }
 
 /// Status 0: nobody answered.
-pub fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+pub fn read(answer: Result<http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
     let Ok(mut answer) = answer else { return (0, Value::Null) };
     let mut text = String::new();
     let _ = answer.body_mut().as_reader().read_to_string(&mut text);

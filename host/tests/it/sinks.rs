@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::app::{TestApp, built_plugin, program};
 
-/// How long a condition may take to come true on a machine under load.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a condition may take to come true on a machine under load. Shorter than a sink may sleep.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// What the sinks of a test are told, by their names.
 pub type Behaviours<'a> = &'a [(&'a str, &'a str)];

@@ -30,7 +30,7 @@ impl Plugin for AuditFile {
     }
 
     fn health(&self) -> Result<(), Error> {
-        writer::end_torn_line(&mut HostJournal)
+        journal::size().map(drop).map_err(Error::from)
     }
 }
 

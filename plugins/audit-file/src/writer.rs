@@ -52,19 +52,6 @@ pub(crate) fn deliver(
     Ok(receipt)
 }
 
-/// A crash may have cut the last line off; what follows must not become a part of it. Nobody can
-/// tell from here, so a file in use gets an empty line whenever a generation begins.
-pub(crate) fn end_torn_line(journal: &mut impl Journal) -> Result<(), Error> {
-    if journal.size()? == 0 {
-        return Ok(());
-    }
-    match journal.append(b"\n") {
-        // The next events go into a new file.
-        Err(JournalError::Full(_)) => Ok(()),
-        result => Ok(result?),
-    }
-}
-
 /// The lines of the first events, together within `limit` bytes, and how many they are; at least one.
 fn lines(events: &[Event], limit: usize) -> (Vec<u8>, usize) {
     let (mut text, mut count) = (Vec::new(), 0);

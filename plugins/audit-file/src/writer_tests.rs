@@ -191,21 +191,3 @@ fn a_full_disk_is_told_and_what_was_written_is_kept() {
     assert!(receipt.rejections().is_empty());
 }
 
-#[test]
-fn a_line_that_a_crash_cut_off_spoils_no_other() {
-    let mut files = Folder::default();
-    end_torn_line(&mut files).unwrap();
-    assert_eq!(files.writes, 0);
-    files.current().extend_from_slice(b"{\"id\":\"e");
-    end_torn_line(&mut files).unwrap();
-    deliver(&events(1, ""), &NEVER, &mut files, 0).unwrap();
-    let text = String::from_utf8(files.files[0].clone()).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "{\"id\":\"e");
-    assert_eq!(serde_json::from_str::<Value>(lines[1]).unwrap()["id"], "e0");
-
-    let mut full = Folder { max_file: Some(3), files: vec![b"abc".to_vec()], ..Folder::default() };
-    end_torn_line(&mut full).unwrap();
-    let mut broken = Folder { broken_from: Some(1), files: vec![b"abc".to_vec()], ..Folder::default() };
-    assert_eq!(end_torn_line(&mut broken).unwrap_err().kind(), chancery_plugin_sdk::ErrorKind::Unavailable);
-}

@@ -48,16 +48,16 @@ impl TestIssuer {
         let (verb, rest) = script.split_once(':').unwrap_or((script, ""));
         match verb {
             "issue" => self.issue_now(&self.config.format, rest, key),
-            "format" => self.issue_now("jwt_vc_json", rest, key),
+            "format" => self.issue_now("mso_mdoc", rest, key),
             "pending" => {
                 let (left, name) = counted(rest)?;
                 if left == 0 {
                     self.answer(&format!("issue:{name}"), key)
                 } else {
-                    self.ticket(&format!("pending:{}:{name}", left - 1), key)
+                    Ok(self.ticket(&format!("pending:{}:{name}", left - 1), key))
                 }
             }
-            "forever" => self.ticket(script, key),
+            "forever" => Ok(self.ticket(script, key)),
             "failing" => {
                 let (until, name) = counted(rest)?;
                 if calls()? <= until {
@@ -65,9 +65,9 @@ impl TestIssuer {
                 }
                 self.answer(&format!("issue:{name}"), key)
             }
-            "ticket-failing" => self.ticket(&format!("failing:{rest}"), key),
-            "ticket-denied" => self.ticket("denied", key),
-            "ticket-broken" => self.ticket("broken", key),
+            "ticket-failing" => Ok(self.ticket(&format!("failing:{rest}"), key)),
+            "ticket-denied" => Ok(self.ticket("denied", key)),
+            "ticket-broken" => Ok(self.ticket("broken", key)),
             "denied" => Err(Error::denied("The other issuer refuses.")),
             _ => Err(Error::misconfigured("The other issuer cannot be reached.").with_detail(verb)),
         }
@@ -80,9 +80,9 @@ impl TestIssuer {
         Ok(Issuance::Issued(Credential::new(format, body).external_id(format!("upstream-{name}"))))
     }
 
-    fn ticket(&self, script: &str, key: &str) -> Result<Issuance, Error> {
+    fn ticket(&self, script: &str, key: &str) -> Issuance {
         let retry_after = Duration::from_millis(self.config.retry_after_ms);
-        Ok(Issuance::Pending(Ticket { token: format!("{key} {script}").into_bytes(), retry_after }))
+        Issuance::Pending(Ticket { token: format!("{key} {script}").into_bytes(), retry_after })
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
@@ -38,6 +38,23 @@ struct Stamp {
     modified: (i64, i64),
     changed: (i64, i64),
     inode: (u64, u64),
+}
+
+impl Fingerprint {
+    /// Whether every file was left alone for this long: then there is nothing to wait for.
+    pub(crate) fn is_quiet(&self, for_long: Duration) -> bool {
+        let Ok(now) = file_time().duration_since(UNIX_EPOCH) else { return false };
+        let Some(before) = now.checked_sub(for_long) else { return false };
+        let stamps = [Some(&self.component), self.grant.as_ref(), self.signature.as_ref()].into_iter().flatten();
+        let mut stamps = stamps.chain(self.files.iter().flatten());
+        stamps.all(|stamp| [stamp.modified, stamp.changed].iter().all(|time| is_before(*time, before)))
+    }
+}
+
+/// Seconds and nanoseconds since 1970.
+fn is_before((seconds, nanoseconds): (i64, i64), moment: Duration) -> bool {
+    let (Ok(seconds), Ok(nanoseconds)) = (u64::try_from(seconds), u32::try_from(nanoseconds)) else { return false };
+    Duration::new(seconds, nanoseconds) < moment
 }
 
 /// Every plugin in the directory, by name. Hidden files are ignored: editors and copiers make them.

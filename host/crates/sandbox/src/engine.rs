@@ -11,8 +11,9 @@ use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, 
 
 use crate::limits::Limits;
 
-/// How often running guests are interrupted: the unit in which CPU time is counted.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// How often running guests are interrupted: the unit in which CPU time is counted, and the longest that
+/// one that spins keeps a thread from its neighbours.
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 
 /// Memory of a slot that stays mapped between calls. Measured best together with `pagemap_scan`.
 const KEEP_RESIDENT: usize = 1 << 20;

@@ -158,12 +158,14 @@ impl ResourceLimiter for MemoryMeter {
     }
 }
 
-/// Counts the ticks in which the guest itself ran. A long wait in a host call costs one tick at most,
-/// because its deadline callback runs once however many ticks have passed.
+/// Counts the ticks in which the guest itself ran. A long wait in a host call is one tick however long
+/// it was, because the deadline callback runs once; [`CpuMeter::during`] takes that one back.
 #[derive(Debug)]
 pub(crate) struct CpuMeter {
     limit: u64,
     ticks: u64,
+    /// The next tick passed while the host was busy for the guest.
+    waited: bool,
     pub(crate) exhausted: bool,
 }
 
@@ -174,12 +176,24 @@ impl CpuMeter {
     }
 
     fn new(limit: u64) -> Self {
-        Self { limit, ticks: 0, exhausted: false }
+        Self { limit, ticks: 0, waited: false, exhausted: false }
+    }
+
+    /// Waits for a source. A guest that asks twenty slow ones has not used up its CPU time by that.
+    pub(crate) async fn during<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let outcome = wait.await;
+        // Of a shorter wait nobody knows whose tick it was.
+        self.waited |= begun.elapsed() >= TICK;
+        outcome
     }
 
     /// Called when a tick has passed while the guest ran. Gives the executor a turn, so that a
     /// spinning guest never holds a thread for longer than a tick.
     pub(crate) fn tick(&mut self) -> UpdateDeadline {
+        if std::mem::take(&mut self.waited) {
+            return UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()));
+        }
         if self.ticks >= self.limit {
             self.exhausted = true;
             return UpdateDeadline::Interrupt;
@@ -191,8 +205,6 @@ impl CpuMeter {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -207,12 +219,26 @@ mod tests {
 
     #[test]
     fn the_budget_is_used_up_after_its_ticks() {
-        let mut meter = CpuMeter::new(CpuMeter::ticks_for(Duration::from_millis(25)));
+        let mut meter = CpuMeter::new(CpuMeter::ticks_for(TICK * 5 / 2));
         for _ in 0..3 {
             assert!(matches!(meter.tick(), UpdateDeadline::YieldCustom(1, _)));
         }
         assert!(!meter.exhausted);
         assert!(matches!(meter.tick(), UpdateDeadline::Interrupt));
+        assert!(meter.exhausted);
+    }
+
+    #[tokio::test]
+    async fn waiting_is_not_running() {
+        let mut meter = CpuMeter::new(1);
+        for _ in 0..10 {
+            meter.during(tokio::time::sleep(TICK)).await;
+            assert!(matches!(meter.tick(), UpdateDeadline::YieldCustom(1, _)));
+        }
+        // One wait excuses one tick, and none at all where it was short.
+        meter.during(std::future::ready(())).await;
+        meter.tick();
+        meter.tick();
         assert!(meter.exhausted);
     }
 }

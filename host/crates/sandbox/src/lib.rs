@@ -4,7 +4,7 @@
 //! `<name>.toml` beside it. [`Sandbox`] finds it, takes it through the [`Stage`]s, and answers
 //! calls ([`Sandbox::fetch`], [`issue`](Sandbox::issue), [`deliver`](Sandbox::deliver)) with it. A *generation* is one immutable triple of component, grant file and
 //! content of the granted files; a change of any makes a new generation, and the former one serves
-//! until the new one is active.
+//! until the new one is active, unless it has a grant that was taken away.
 //!
 //! Reading order, from the outside in:
 //!

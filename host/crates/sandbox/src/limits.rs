@@ -14,7 +14,7 @@ pub struct Limits {
     /// Linear memory.
     #[serde(serialize_with = "write_size")]
     pub memory: u64,
-    /// CPU time of the plugin's own code, counted in steps of 10 ms.
+    /// CPU time of the plugin's own code, counted in steps of 2 ms.
     #[serde(serialize_with = "write_duration")]
     pub cpu: Duration,
     /// Time from start to answer, waiting for sources included.
@@ -114,7 +114,7 @@ impl Limits {
 pub(crate) struct LimitsSection {
     /// Linear memory. Default 64MiB, at most 512MiB.
     memory: Option<Size>,
-    /// CPU time of the plugin's own code, in steps of 10 ms. Default 200ms, at most 5s.
+    /// CPU time of the plugin's own code, in steps of 2 ms. Default 200ms, at most 5s.
     cpu: Option<Span>,
     /// Time from start to answer, waiting for sources included. Default 5s, at most 1m.
     wall: Option<Span>,

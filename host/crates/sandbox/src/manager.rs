@@ -168,11 +168,14 @@ impl Manager {
             entry.seen = Some(fingerprint);
             return false;
         }
-        if entry.seen.as_ref() != Some(&fingerprint) {
+        // At start most files are old: nobody is still writing them.
+        let settled = entry.seen.is_none() && fingerprint.is_quiet(self.debounce);
+        if !settled && entry.seen.as_ref() != Some(&fingerprint) {
             entry.seen = Some(fingerprint);
             slot.unsettled("its files are still being written");
             return true;
         }
+        entry.seen = Some(fingerprint.clone());
         entry.loaded = Some(fingerprint);
         self.load(name, &slot).await;
         false

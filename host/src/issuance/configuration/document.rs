@@ -67,6 +67,9 @@ pub enum Format {
     DcSdJwt,
     #[serde(rename = "ldp_vc")]
     LdpVc,
+    /// Passed on only: we make none.
+    #[serde(rename = "jwt_vc_json")]
+    JwtVcJson,
 }
 
 impl Format {
@@ -74,6 +77,7 @@ impl Format {
         match self {
             Self::DcSdJwt => "dc+sd-jwt",
             Self::LdpVc => "ldp_vc",
+            Self::JwtVcJson => "jwt_vc_json",
         }
     }
 }
@@ -94,7 +98,7 @@ pub enum Mode {
 pub struct Proxy {
     /// Whose signatures are believed. Nothing is fetched.
     pub trusted_issuers: Vec<TrustedIssuer>,
-    /// Types that it must have (`ldp_vc` only), all of them; an SD-JWT VC must be of the document's `vct`.
+    /// Types that it must have, all of them; an SD-JWT VC instead must be of the document's `vct`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
     /// Its whole `@context` (`ldp_vc` only), exactly: another one could give the same names other meanings.

@@ -36,23 +36,16 @@ impl Upstream {
         let proxy = proxy.ok_or_else(|| problem("proxy", "the mode proxy needs it: whose credentials to pass on"))?;
         let plugin = document.plugin.clone();
         let plugin = plugin.ok_or_else(|| problem("plugin", "the mode proxy needs a plugin: the VC issuer to ask"))?;
+        refuse_what_the_format_lacks(document, proxy)?;
         let contexts = Contexts::with(document.contexts.iter().map(|(url, context)| (url.as_str(), context)))
             .map_err(|e| problem("contexts", e))?;
-        let (types, context) = match document.format {
-            Format::DcSdJwt => (vec![sd_jwt_type(document, proxy)?], None),
-            Format::LdpVc => (ld_types(document, proxy)?, Some(ld_context(proxy, &contexts)?)),
+        let (format, types, context) = match document.format {
+            Format::DcSdJwt => (verify::Format::SdJwtVc, vec![sd_jwt_type(document)?], None),
+            Format::LdpVc => (verify::Format::LdpVc, vc_types(proxy)?, Some(ld_context(proxy, &contexts)?)),
+            Format::JwtVcJson => (verify::Format::JwtVcJson, vc_types(proxy)?, None),
         };
-        Ok(Self {
-            plugin,
-            format: match document.format {
-                Format::DcSdJwt => verify::Format::SdJwtVc,
-                Format::LdpVc => verify::Format::LdpVc,
-            },
-            types,
-            issuers: Trusted(trusted(&proxy.trusted_issuers)?),
-            contexts,
-            context,
-        })
+        let issuers = Trusted(trusted(&proxy.trusted_issuers)?);
+        Ok(Self { plugin, format, types, issuers, contexts, context })
     }
 
     /// Checks a credential in every respect. `holder` is the key that it must be bound to; without one it must not be.
@@ -87,11 +80,12 @@ impl Upstream {
     /// The format's own members in the issuer metadata (OpenID4VCI 1.0, appendix A). What signs is the other issuer's
     /// to say, so no algorithm is announced.
     pub(super) fn metadata(&self) -> Map<String, Value> {
-        let Some(context) = &self.context else {
-            return Map::from_iter([("vct".to_owned(), json!(self.types.first()))]);
+        let (name, value) = match (self.format, &self.context) {
+            (verify::Format::SdJwtVc, _) => ("vct", json!(self.types.first())),
+            (_, Some(context)) => ("credential_definition", json!({"@context": context, "type": self.types})),
+            (_, None) => ("credential_definition", json!({"type": self.types})),
         };
-        let definition = json!({"@context": context, "type": self.types});
-        Map::from_iter([("credential_definition".to_owned(), definition)])
+        Map::from_iter([(name.to_owned(), value)])
     }
 }
 
@@ -129,26 +123,30 @@ fn refuse_what_makes_credentials(document: &Document) -> Result<(), Problem> {
     Ok(())
 }
 
-fn sd_jwt_type(document: &Document, proxy: &Proxy) -> Result<String, Problem> {
-    for (path, is_there) in [
-        ("proxy.types", !proxy.types.is_empty()),
-        ("proxy.context", !proxy.context.is_empty()),
-        ("contexts", !document.contexts.is_empty()),
+fn refuse_what_the_format_lacks(document: &Document, proxy: &Proxy) -> Result<(), Problem> {
+    let (is_sd_jwt, is_json_ld) = (document.format == Format::DcSdJwt, document.format == Format::LdpVc);
+    for (path, is_foreign) in [
+        ("vct", !is_sd_jwt && document.vct.is_some()),
+        ("proxy.types", is_sd_jwt && !proxy.types.is_empty()),
+        ("proxy.context", !is_json_ld && !proxy.context.is_empty()),
+        ("contexts", !is_json_ld && !document.contexts.is_empty()),
     ] {
-        if is_there {
-            return Err(problem(path, "does not apply to the format dc+sd-jwt"));
+        if is_foreign {
+            return Err(problem(path, format!("does not apply to the format {}", document.format.as_str())));
         }
     }
+    Ok(())
+}
+
+fn sd_jwt_type(document: &Document) -> Result<String, Problem> {
     let vct = document.vct.clone().filter(|vct| !vct.is_empty());
     vct.ok_or_else(|| problem("vct", "must not be empty"))
 }
 
-fn ld_types(document: &Document, proxy: &Proxy) -> Result<Vec<String>, Problem> {
-    if document.vct.is_some() {
-        return Err(problem("vct", "does not apply to the format ldp_vc"));
-    }
+fn vc_types(proxy: &Proxy) -> Result<Vec<String>, Problem> {
     if !(2..=MAX_TYPES).contains(&proxy.types.len()) || !proxy.types.iter().any(|name| name == VERIFIABLE_CREDENTIAL) {
-        return Err(problem("proxy.types", format!("must be {VERIFIABLE_CREDENTIAL} and 1 to 31 more")));
+        let more = MAX_TYPES - 1;
+        return Err(problem("proxy.types", format!("must be {VERIFIABLE_CREDENTIAL} and 1 to {more} more")));
     }
     Ok(proxy.types.clone())
 }

@@ -60,6 +60,7 @@ impl Securing {
         match document.format {
             Format::DcSdJwt => SdJwt::compile(document).map(Self::SdJwt),
             Format::LdpVc => LdpVc::compile(document).map(Self::LdpVc),
+            Format::JwtVcJson => Err(problem("format", "credentials of jwt_vc_json are passed on only: mode proxy")),
         }
     }
 

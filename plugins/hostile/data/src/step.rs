@@ -107,7 +107,14 @@ impl Action {
             }
             Self::DetachedJws { key, bytes } => told(sign::detached_jws(key, &filled(*bytes))),
             Self::Mac { key, bytes } => told(sign::mac(key, &filled(*bytes))),
-            Self::Append { bytes } => told(journal::append(&filled(*bytes))),
+            // One line: the host ends those that are cut off.
+            Self::Append { bytes } => {
+                let mut line = filled(*bytes);
+                if let Some(last) = line.last_mut() {
+                    *last = b'\n';
+                }
+                told(journal::append(&line))
+            }
             Self::JournalSize => told(journal::size()),
             Self::Rotate => told(journal::rotate()),
         }

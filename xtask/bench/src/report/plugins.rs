@@ -259,3 +259,30 @@ pub(super) fn goals_table(goals: &[Goal]) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(p50_ms: f64, cpu_micros: f64) -> Figures {
+        Figures { done: 1, per_second: 1.0, p50_ms, p99_ms: p50_ms, per_cpu_second: 1e6 / cpu_micros }
+    }
+
+    #[test]
+    fn a_capability_costs_what_its_uses_add() {
+        let (used, unused, bare) = (figures(0.5, 400.0), figures(0.1, 80.0), figures(0.2, 160.0));
+        let capability = Capability::new("id", "what", 10, &used, &unused, Some(("bare", &bare)));
+        assert!((capability.micros - 40.0).abs() < 1e-9);
+        assert!((capability.cpu_micros - 32.0).abs() < 1e-9);
+        let bare = capability.bare.unwrap();
+        assert!((bare.micros - 20.0).abs() < 1e-9 && (bare.cpu_micros - 16.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_median_is_shown_beside_the_worst() {
+        let times = [30, 10, 20].map(Duration::from_millis).to_vec();
+        let loading = Loading::new("id", "what", times, None).unwrap();
+        assert!((loading.median_ms - 20.0).abs() < 1e-9 && (loading.worst_ms - 30.0).abs() < 1e-9);
+        assert!(Loading::new("id", "what", Vec::new(), None).is_err());
+    }
+}

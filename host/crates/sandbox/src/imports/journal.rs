@@ -2,9 +2,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
@@ -32,38 +32,35 @@ pub(crate) struct Journal {
 
 impl Host for Guest {
     async fn append(&mut self, bytes: Vec<u8>) -> wasmtime::Result<Result<(), JournalError>> {
-        Ok(with_journal(self.journal(), move |journal| journal.append(&bytes)).await)
+        Ok(self.with_journal(move |journal| journal.append(&bytes)).await)
     }
 
     async fn size(&mut self) -> wasmtime::Result<Result<u64, JournalError>> {
-        Ok(with_journal(self.journal(), |journal| Ok(journal.stat()?.map_or(0, |(bytes, _)| bytes))).await)
+        Ok(self.with_journal(|journal| Ok(journal.stat()?.map_or(0, |(bytes, _)| bytes))).await)
     }
 
     async fn begun_at(&mut self) -> wasmtime::Result<Result<Option<u64>, JournalError>> {
-        Ok(with_journal(self.journal(), |journal| Ok(journal.stat()?.map(|(_, begun)| begun))).await)
+        Ok(self.with_journal(|journal| Ok(journal.stat()?.map(|(_, begun)| begun))).await)
     }
 
     async fn rotate(&mut self) -> wasmtime::Result<Result<(), JournalError>> {
-        Ok(with_journal(self.journal(), |journal| journal.rotate(unix_ms(file_time()))).await)
+        Ok(self.with_journal(|journal| journal.rotate(unix_ms(file_time()))).await)
     }
 }
 
 impl Guest {
-    fn journal(&mut self) -> Result<Arc<Journal>, JournalError> {
+    /// Waiting for a disk is nothing for a thread that serves requests.
+    async fn with_journal<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
         self.count_operation().map_err(JournalError::Unavailable)?;
         // Linked only where it is granted.
-        self.world.capabilities.journal.clone().ok_or_else(|| JournalError::Unavailable("not granted".to_owned()))
+        let journal = self.world.capabilities.journal.clone();
+        let journal = journal.ok_or_else(|| JournalError::Unavailable("not granted".to_owned()))?;
+        let done = self.cpu.during(tokio::task::spawn_blocking(move || work(&journal))).await;
+        done.unwrap_or_else(|error| Err(JournalError::Unavailable(error.to_string())))
     }
-}
-
-/// Waiting for a disk is nothing for a thread that serves requests.
-async fn with_journal<T: Send + 'static>(
-    journal: Result<Arc<Journal>, JournalError>,
-    work: impl FnOnce(&Journal) -> Result<T, JournalError> + Send + 'static,
-) -> Result<T, JournalError> {
-    let journal = journal?;
-    let done = tokio::task::spawn_blocking(move || work(&journal)).await;
-    done.unwrap_or_else(|error| Err(JournalError::Unavailable(error.to_string())))
 }
 
 impl Journal {
@@ -83,6 +80,7 @@ impl Journal {
     /// A symbolic link under the name could lead anywhere, and a pipe would block.
     fn file(&self) -> io::Result<File> {
         let file = OpenOptions::new()
+            .read(true) // by us alone: see `torn`
             .append(true)
             .create(true)
             .mode(0o600)
@@ -102,10 +100,12 @@ impl Journal {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = self.file().map_err(unavailable)?;
         let before = file.metadata().map_err(unavailable)?.len();
-        if before.saturating_add(added) > self.grant.max_file {
+        let torn = torn(&file, before).map_err(unavailable)?;
+        if before.saturating_add(added).saturating_add(u64::from(torn)) > self.grant.max_file {
             return Err(JournalError::Full(self.grant.max_file));
         }
-        let written = file.write_all(bytes).and_then(|()| file.sync_data());
+        let end = if torn { file.write_all(b"\n") } else { Ok(()) };
+        let written = end.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_data());
         written.map_err(|error| {
             // What is there by half would run into the next line.
             let _ = file.set_len(before);
@@ -162,6 +162,14 @@ impl Journal {
     }
 }
 
+/// Whether a crash cut the last line off: what follows must not become a part of it.
+fn torn(file: &File, len: u64) -> io::Result<bool> {
+    let Some(last) = len.checked_sub(1) else { return Ok(false) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
+}
+
 fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
@@ -204,6 +212,16 @@ mod tests {
         }
         assert_eq!(names(dir.path()), ["a.jsonl.0000000000006", "a.jsonl.0000000000007"]);
         assert!(journal.stat().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_is_ended_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = journal(dir.path(), 100, 0);
+        for line in ["one\n", "tw", "three\n", "four\n"] {
+            journal.append(line.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(journal.path()).unwrap(), "one\ntw\nthree\nfour\n");
     }
 
     #[test]

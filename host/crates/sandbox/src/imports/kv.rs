@@ -13,7 +13,7 @@ const MAX_KEY: usize = 512;
 impl Host for Guest {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<Vec<u8>>, KvError>> {
         Ok(match self.admitted(&key) {
-            Ok(kv) => kv.store.get(&self.context.issuer_id, &key).await,
+            Ok(kv) => self.cpu.during(kv.store.get(&self.context.issuer_id, &key)).await,
             Err(error) => Err(error),
         })
     }
@@ -24,7 +24,7 @@ impl Host for Guest {
             Ok(kv) => {
                 let longest = kv.grant.ttl_max;
                 let ttl = ttl.map_or(longest, |ms| Duration::from_millis(ms).min(longest));
-                kv.store.put(&self.context.issuer_id, &key, value, ttl).await
+                self.cpu.during(kv.store.put(&self.context.issuer_id, &key, value, ttl)).await
             }
             Err(error) => Err(error),
         })
@@ -32,7 +32,7 @@ impl Host for Guest {
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), KvError>> {
         Ok(match self.admitted(&key) {
-            Ok(kv) => kv.store.delete(&self.context.issuer_id, &key).await,
+            Ok(kv) => self.cpu.during(kv.store.delete(&self.context.issuer_id, &key)).await,
             Err(error) => Err(error),
         })
     }

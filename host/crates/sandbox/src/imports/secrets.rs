@@ -52,7 +52,7 @@ impl reveal::Host for Guest {
             issuer_id: self.context.issuer_id.clone(),
             request_id: self.context.request_id.clone(),
         };
-        let value = secrets.port.reveal(name, &reader).await;
+        let value = self.cpu.during(secrets.port.reveal(name, &reader)).await;
         value.map_err(|reason| wasmtime::Error::msg(format!("the secret {name} is not available: {reason}")))
     }
 }

@@ -21,7 +21,7 @@ impl Host for Guest {
             Err(reason) => return Ok(Err(SqlError::BadParameter(reason))),
         };
         let within = granted.timeout.min(time_left(&self.context));
-        Ok(granted.port.run(params, within).await)
+        Ok(self.cpu.during(granted.port.run(params, within)).await)
     }
 }
 

@@ -8,7 +8,9 @@ const PAGE: u32 = 65_536;
 /// of as many pages as there are.
 pub(crate) fn scattered(segments: u32, pages: u32) -> Vec<u8> {
     let stride = pages / segments * PAGE;
-    let data: String = (0..segments).map(|number| format!("(data (i32.const {}) \"x\")", number * stride)).collect();
+    let data: Vec<String> =
+        (0..segments).map(|number| format!("(data (i32.const {}) \"x\")", number * stride)).collect();
+    let data = data.concat();
     minimal_with("", &format!("(core module $bomb (memory {pages}) {data}) (core instance (instantiate $bomb))"))
 }
 

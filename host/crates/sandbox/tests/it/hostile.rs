@@ -155,7 +155,7 @@ async fn handles_are_counted_and_given_back() {
 
 #[tokio::test]
 async fn nothing_is_lost_to_guests_that_end_badly() {
-    let host = Host::narrow("hostile", "[limits]\nmemory = \"64MiB\"\ncpu = \"50ms\"\nwall = \"200ms\"").await;
+    let host = Host::narrow("hostile", "[limits]\nmemory = \"64MiB\"\ncpu = \"200ms\"\nwall = \"1s\"").await;
     for behaviour in [
         "spin",
         "allocate",

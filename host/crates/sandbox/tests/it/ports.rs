@@ -166,6 +166,10 @@ impl KvStore for Space {
         self.fakes.note(format!("get {}", self.path(issuer, key)));
         match key {
             "never" => self.fakes.never().await,
+            "slow" => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                Ok(None)
+            }
             "down" => Err(KvError::Unavailable("down".to_owned())),
             _ => Ok(self.fakes.kept.lock().unwrap().get(&self.path(issuer, key)).cloned()),
         }

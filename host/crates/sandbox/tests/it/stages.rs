@@ -159,6 +159,10 @@ async fn another_grant_does_not_link_what_was_not_granted() {
 
 #[tokio::test]
 async fn each_lifecycle_call_can_reject() {
+    // One sandbox for all: the code stays compiled.
+    let mut host = Host::new();
+    host.put("p.wasm", hostile());
+    host.start().await;
     for (config, stage, part) in [
         ("fail_in = \"describe\"", Stage::Configured, "describe failed on request"),
         ("fail_in = \"validate-config\"", Stage::Configured, "/fail_in: failed on request"),
@@ -173,10 +177,14 @@ async fn each_lifecycle_call_can_reject() {
         ("spin_in = \"prepare\"", Stage::Probed, "prepare: CPU time limit reached: 50ms"),
         ("spin_in = \"health\"", Stage::Probed, "health: CPU time limit"),
     ] {
-        let grant = format!("[limits]\nprepare_cpu = \"50ms\"\n[config]\n{config}");
-        let (failed_at, reason) = rejection(&hostile(), &grant).await;
-        assert_eq!(failed_at, stage, "{config}: {reason}");
+        host.put("p.toml", format!("[limits]\nprepare_cpu = \"50ms\"\n[config]\n{config}"));
+        host.sandbox().rescan().await;
+        let status = host.status("p");
+        assert_eq!((status.stage, status.failed_at), (Stage::Rejected, Some(stage)), "{config}: {status:?}");
+        let reason = status.reason.unwrap();
         assert!(reason.contains(part), "{config}: {reason}");
+        // What served before goes on.
+        assert!(host.sandbox().fetch("p", request("anybody")).await.is_ok());
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chancery_sandbox::{BreakerState, CallError, Control, Controls, Held, LimitKind, Sandbox, Stage};
 
-use crate::minimal::minimal;
+use crate::minimal::{minimal, minimal_with};
 use crate::support::{Host, eventually, hostile, request};
 
 /// The grant file that makes `prepared` answer this text: tells releases apart.
@@ -258,10 +258,20 @@ async fn required_shows_whatever_became_of_the_plugin() {
     }
 }
 
+/// A component of its own for each number, which its claims tell.
+fn numbered(number: u32) -> Vec<u8> {
+    minimal_with(&format!("(data (i32.const 256) \"{{\\22n\\22:\\22{number:06}\\22}}\")"), "")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_swaps_under_load_lose_no_call() {
-    let host = Host::hostile(&grant("0")).await;
-    let sandbox = host.sandbox().clone();
+    let mut host = Host::new();
+    host.put("p.wasm", numbered(0));
+    let sandbox = host.start().await.clone();
+    let number = async |sandbox: &Sandbox| -> u32 {
+        let data = sandbox.fetch("p", request("x")).await.unwrap();
+        data.claims["n"].as_str().unwrap().parse().unwrap()
+    };
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let callers: Vec<_> = (0..4)
         .map(|_| {
@@ -269,23 +279,23 @@ async fn a_hundred_swaps_under_load_lose_no_call() {
             tokio::spawn(async move {
                 let mut seen = Vec::new();
                 while !*stopped.borrow() {
-                    seen.push(answer(&sandbox).await.parse::<u32>().unwrap());
+                    seen.push(number(&sandbox).await);
                 }
                 seen
             })
         })
         .collect();
-    for number in 1..=100 {
-        host.put("hostile.toml", grant(&number.to_string()));
+    for swap in 1..=100 {
+        host.put("p.wasm", numbered(swap));
         sandbox.rescan().await;
-        assert_eq!(answer(&sandbox).await, number.to_string());
+        assert_eq!(number(&sandbox).await, swap);
     }
     stop.send(true).unwrap();
     for caller in callers {
         let seen = caller.await.unwrap();
         assert!(seen.is_sorted(), "an older generation answered later");
     }
-    assert_eq!(host.status("hostile").calls.failed, 0);
+    assert_eq!(host.status("p").calls.failed, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -51,8 +51,7 @@ fn signed() -> Trust {
 }
 
 fn pin(wasm: &[u8]) -> String {
-    let digits: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("[plugin]\nsha256 = \"{digits}\"")
+    format!("[plugin]\nsha256 = \"{:x}\"", Sha256::digest(wasm))
 }
 
 fn refused(status: &PluginStatus, part: &str) {

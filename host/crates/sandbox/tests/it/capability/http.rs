@@ -7,7 +7,7 @@ use crate::support::{Host, built};
 
 const GRANT: &str = r#"
 [limits]
-wall = "500ms"
+wall = "2s"
 http_requests = 3
 [grants.http]
 allow = ["https://a.example"]
@@ -70,7 +70,7 @@ async fn a_server_that_never_answers_ends_with_the_call() {
     let host = Host::narrow("hostile-net", GRANT).await;
     let error = host.script("hostile-net", json!([send("/never")])).await.unwrap_err();
     let CallError::Limit { which, detail, .. } = error else { panic!("{error}") };
-    assert_eq!((which, detail.as_str()), (LimitKind::Wall, "500ms"));
+    assert_eq!((which, detail.as_str()), (LimitKind::Wall, "2s"));
     host.goes_on().await;
     // A guest may be less patient than its limits.
     let step = json!({"do": "send", "url": "https://a.example/never", "patience_ms": 10});

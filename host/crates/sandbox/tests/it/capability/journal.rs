@@ -38,7 +38,7 @@ async fn appends_and_files_are_bounded() {
 
 #[tokio::test]
 async fn a_call_cannot_fill_the_disk() {
-    let host = Host::narrow("hostile-data", &DATA.replace("\"500ms\"", "\"20s\"")).await;
+    let host = Host::narrow("hostile-data", &DATA.replace("\"2s\"", "\"20s\"")).await;
     let pair = [json!({"do": "append", "bytes": 1}), json!({"do": "rotate"})];
     let steps: Vec<_> = (0..100).flat_map(|_| pair.clone()).collect();
     let said = host.script("hostile-data", json!(steps)).await.unwrap().concat();

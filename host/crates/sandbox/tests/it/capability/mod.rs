@@ -11,7 +11,7 @@ mod sql;
 /// Everything that the plugin `hostile-data` imports, and limits that end quickly.
 const DATA: &str = r#"
 [limits]
-wall = "500ms"
+wall = "2s"
 memory = "256MiB"
 sql_runs = 3
 kv_operations = 4
