@@ -190,4 +190,3 @@ fn a_full_disk_is_told_and_what_was_written_is_kept() {
     assert_eq!(receipt.delivered_ids(), ["e0", "e1"]);
     assert!(receipt.rejections().is_empty());
 }
-
