@@ -124,7 +124,8 @@ pub struct Issuance {
     pub max_offer_lifetime: Duration,
     /// Wrong transaction codes until an offer's code dies.
     pub tx_code_attempts: u32,
-    /// Access tokens are bearer tokens: at most five minutes (OpenID4VCI 1.0, security considerations).
+    /// How long access tokens ask: bearer tokens, so at most five minutes (OpenID4VCI 1.0, security considerations). What
+    /// they may poll for later is the configuration's `deferred_lifetime`.
     #[serde(with = "duration")]
     pub access_token_lifetime: Duration,
     #[serde(with = "duration")]

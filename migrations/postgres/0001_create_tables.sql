@@ -158,6 +158,8 @@ CREATE TABLE deferred_transactions (
     PRIMARY KEY (issuer_id, transaction_hash)
 );
 CREATE INDEX deferred_transactions_expiry ON deferred_transactions (expires_at);
+-- Partial: it counts those of an offer that wait.
+CREATE INDEX deferred_transactions_pending ON deferred_transactions (issuer_id, offer_id) WHERE state = 'pending';
 
 -- outbox: audit events, in the order of their rows, waiting to be sealed and delivered. Written in the
 -- transaction of the action that each describes. May be deleted when every audit plugin has accepted the

@@ -65,7 +65,8 @@ pub enum SqlError {
     Timeout,
     /// The database cannot be reached, or no connection became free in time.
     Unavailable(String),
-    /// The database refused the statement. Private: the message may quote data.
+    /// The database refused the statement. Private: the message may quote data. It is shown only
+    /// where the code says that it is about the statement.
     Database { code: String, message: String },
     /// The rows exceed the grant's `max_bytes`.
     TooLarge(u64),
@@ -120,7 +121,12 @@ impl fmt::Display for SqlError {
             Self::BadParameter(expected) => write!(f, "the parameters do not fit: {expected}"),
             Self::Timeout => f.write_str("the statement ran longer than its timeout"),
             Self::Unavailable(reason) => write!(f, "the database does not answer: {reason}"),
-            Self::Database { code, message } => write!(f, "the database refused the statement: {code} {message}"),
+            Self::Database { code, message } if about_statement(code) => {
+                write!(f, "the database refused the statement: {code} {message}")
+            }
+            Self::Database { code, .. } => {
+                write!(f, "the database refused the statement: {code} (its message may quote data and is not shown)")
+            }
             Self::TooLarge(limit) => write!(f, "the rows hold more than max_bytes, {limit} bytes"),
         }
     }
@@ -147,6 +153,12 @@ impl From<SqlError> for Error {
         };
         Self::new(kind, message).with_detail(error)
     }
+}
+
+/// SQLSTATE class 42: syntax, names, rights. Messages of the others quote values: the key that exists
+/// already, the text that is no number.
+fn about_statement(sqlstate: &str) -> bool {
+    sqlstate.len() == 5 && sqlstate.starts_with("42")
 }
 
 /// SQLSTATE classes of failures that pass: connection, rollback (deadlock, serialisation), resources,
@@ -226,11 +238,24 @@ mod tests {
         let database = |code: &str| SqlError::Database { code: code.into(), message: "secret 7".into() };
         assert_eq!(kind(SqlError::Timeout), ErrorKind::Unavailable);
         assert_eq!(kind(database("40001")), ErrorKind::Unavailable);
-        assert_eq!(kind(database("22P02")), ErrorKind::InvalidRequest);
+        for unfit in ["22P02", "22004", "22003"] {
+            assert_eq!(kind(database(unfit)), ErrorKind::InvalidRequest, "{unfit}");
+        }
         assert_eq!(kind(database("42P01")), ErrorKind::Misconfigured);
         assert_eq!(kind(database("5")), ErrorKind::Misconfigured);
         assert_eq!(kind(SqlError::UnknownStatement(vec!["a".into()])), ErrorKind::Misconfigured);
         let error = Error::from(database("42P01"));
         assert!(!error.message().contains("secret") && error.detail().unwrap().contains("secret 7"));
+    }
+
+    #[test]
+    fn what_a_database_says_about_data_is_told_to_nobody() {
+        for code in ["22P02", "23505", "P0001", "40001", "1", "42", "421", "420000", ""] {
+            let error = SqlError::Database { code: code.into(), message: "Key (name)=(Amina) already exists.".into() };
+            let shown = error.to_string();
+            assert!(shown.contains(code) && !shown.contains("Amina"), "{shown}");
+            let error = format!("{:?}", Error::from(error));
+            assert!(!error.contains("Amina"), "{error}");
+        }
     }
 }

@@ -115,6 +115,14 @@ impl Delivery {
         };
         self.shared.required.iter().map(String::as_str).filter(|name| !is_sink(name)).collect()
     }
+
+    /// The names in `audit.required` whose plugin is an audit plugin that does not serve on this host.
+    pub fn idle(&self) -> Vec<&str> {
+        let missing = self.missing();
+        let serves = |name: &str| self.shared.sandbox.plugin(name).is_some_and(|plugin| plugin.is_serving());
+        let required = self.shared.required.iter().map(String::as_str);
+        required.filter(|name| !missing.contains(name) && !serves(name)).collect()
+    }
 }
 
 impl Running {

@@ -83,11 +83,13 @@ struct Events<'a> {
     last: u64,
     /// Rounds up to this one may have begun before the events were there.
     begun: u64,
+    /// Whether the database was asked how far the sinks are: once for each wait, then the supervisor does it for all.
+    followed: bool,
 }
 
 impl<'a> Events<'a> {
     fn new(ids: &'a [String], begun: u64) -> Self {
-        Self { unplaced: ids.iter().map(String::as_str).collect(), last: 0, begun }
+        Self { unplaced: ids.iter().map(String::as_str).collect(), last: 0, begun, followed: false }
     }
 
     async fn are_accepted(&mut self, shared: &Shared) -> Result<bool, StoreError> {
@@ -105,7 +107,9 @@ impl<'a> Events<'a> {
         if self.have_passed(shared) {
             return Ok(true);
         }
-        shared.follow().await?;
+        if !std::mem::replace(&mut self.followed, true) {
+            shared.follow().await?;
+        }
         Ok(self.have_passed(shared))
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chancery_store::MAX_EVENTS_PER_READ;
+use chancery_store::{MAX_EVENTS_PER_READ, StoreError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -72,19 +72,26 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 async fn prune(shared: &Shared, keep: Duration) {
+    // A required sink that was never delivered to has no account yet that holds its events back.
+    match shared.store.deliveries().await {
+        Ok(known) if shared.required.iter().all(|name| known.iter().any(|one| one.plugin == *name)) => {}
+        Ok(_) => return,
+        Err(error) => return not_deleted(&error),
+    }
     for _ in 0..MAX_STATEMENTS {
         let older_than = chancery_store::Timestamp::new(shared.clock.now() - keep);
         match shared.store.delete_delivered_events(older_than, MAX_EVENTS_PER_READ).await {
             Ok(0) => return,
             Ok(events) => tracing::debug!(events, "deleted audit events that every sink has"),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "audit events that every sink has could not be deleted");
-                return;
-            }
+            Err(error) => return not_deleted(&error),
         }
         sleep(PAUSE).await;
     }
+}
+
+fn not_deleted(error: &StoreError) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(error, "audit events that every sink has could not be deleted");
 }
 
 #[cfg(test)]

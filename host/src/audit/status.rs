@@ -27,7 +27,8 @@ pub enum SinkState {
     Delivering,
     /// This host would deliver, and waits for its next attempt.
     Retrying,
-    /// No host delivers: the plugin is gone, or does not serve. Events wait for it until it is forgotten.
+    /// No host holds the right to deliver: the plugin is gone or does not serve, or every host waits for its next
+    /// attempt. Events wait for it until it is forgotten.
     Idle,
 }
 

@@ -105,6 +105,9 @@ async fn sinks(app: &App, json: bool) -> Result<(), Failure> {
 }
 
 async fn forget(app: &App, plugin: &str) -> Result<(), Failure> {
+    if app.config.audit.required.iter().any(|name| name == plugin) {
+        return Err(Failure::Usage(format!("audit.required names {plugin}: take it out of there first")));
+    }
     let sinks = status::sinks(app.store.as_ref(), app.clock.timestamp()).await.map_err(store_failed)?;
     let sink = sinks.iter().find(|sink| sink.plugin == plugin);
     let sink = sink.ok_or_else(|| Failure::Usage(format!("no audit event was ever delivered to {plugin}")))?;
@@ -118,7 +121,7 @@ async fn forget(app: &App, plugin: &str) -> Result<(), Failure> {
     if app.store.forget_delivery(plugin, &event).await.map_err(store_failed)? {
         print_line(&format!("{plugin} is forgotten; {} events were not delivered to it", sink.lag));
     } else {
-        print_line(&format!("{plugin} was forgotten meanwhile"));
+        return Err(Failure::Failed(format!("{plugin} was forgotten, or a host delivers to it, meanwhile")));
     }
     Ok(())
 }

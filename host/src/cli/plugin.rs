@@ -103,10 +103,18 @@ async fn list(config: Config, json: bool) -> Result<(), Failure> {
 }
 
 async fn decide(config: Config, plugin: &str, action: Action) -> Result<(), Failure> {
-    let app = App::open(config, Migrate::Check, Plugins::Run).await?;
+    // Only the way back needs to know what there is: nothing else runs a plugin that may be the trouble.
+    let run = if action == Action::Rollback { Plugins::Run } else { Plugins::Leave };
+    let component = config.plugins.dir.join(format!("{plugin}.wasm"));
+    if run == Plugins::Leave && !component.is_file() {
+        return Err(Failure::Usage(format!("there is no plugin {plugin}: {} is not a file", component.display())));
+    }
+    let app = App::open(config, Migrate::Check, run).await?;
     let status = app.plugin_board().act(&Actor::cli(), plugin, action).await;
-    let status = status.map_err(|error| Failure::Failed(error.to_string()))?;
-    print_line(listing(&[status]).trim_end());
+    match status.map_err(|error| Failure::Failed(error.to_string()))? {
+        Some(status) => print_line(listing(&[status]).trim_end()),
+        None => print_line(&format!("{plugin}: decided; running hosts follow within a second")),
+    }
     Ok(())
 }
 

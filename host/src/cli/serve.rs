@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chancery_sandbox::Sandbox;
 use tokio::net::TcpListener;
@@ -16,6 +16,8 @@ use crate::plugins::controls;
 
 /// How often the store is asked whether another process changed issuers or configurations.
 const REFRESH: Duration = Duration::from_millis(500);
+/// What a batch of audit events gets to finish in any case.
+const LAST_BATCH: Duration = Duration::from_secs(1);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 const HOUSEKEEPING_ROWS: u32 = 1_000;
 
@@ -47,10 +49,16 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
         tokio::time::sleep(grace).await;
         closing.cancel();
     });
+    let closed = close.clone();
+    let closed_at = tokio::spawn(async move {
+        closed.cancelled().await;
+        Instant::now()
+    });
     let drained = http::serve(listener, http::router(state), &app.config.server, close).await;
-    // Before the sandbox: the batches under way need it.
+    // Before the sandbox: the batches under way need it. They share the time for draining with the requests.
     if let Some(delivery) = delivery {
-        delivery.stop(app.config.server.drain_timeout).await;
+        let used = closed_at.await.map_or(Duration::ZERO, |at| at.elapsed());
+        delivery.stop(app.config.server.drain_timeout.saturating_sub(used).max(LAST_BATCH)).await;
     }
     if let Some(sandbox) = &app.sandbox {
         sandbox.shutdown().await;

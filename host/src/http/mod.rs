@@ -113,6 +113,9 @@ impl Readiness {
         for sink in self.audit.iter().flat_map(Delivery::missing) {
             degraded.push(format!("audit.required names {sink}, which is no audit plugin here"));
         }
+        for sink in self.audit.iter().flat_map(Delivery::idle) {
+            degraded.push(format!("audit.required names {sink}, which does not serve here"));
+        }
         for issuer in self.issuers.all() {
             for id in issuer.broken.keys() {
                 degraded.push(format!("configuration {id} is unusable"));

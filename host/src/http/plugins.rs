@@ -1,11 +1,12 @@
 //! Plugins in the admin API: what they are, and what operators decide about them. The default issuer runs the host: its
-//! clients see every plugin and alone may change one. Clients of other issuers see those that their configurations name.
+//! clients see every plugin and alone may change one. Clients of other issuers see those that their configurations name,
+//! and of these only what they are and whether they serve.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use chancery_sandbox::PluginStatus;
+use chancery_sandbox::{Calls, PluginStatus};
 use serde_json::json;
 
 use super::AppState;
@@ -61,7 +62,7 @@ pub(super) async fn act(
         _ => return Err(problem(StatusCode::NOT_FOUND, "not-found", "there is reload, disable, enable and rollback")),
     };
     match state.plugins.act(&client.actor(&request_id), plugin, action).await {
-        Ok(status) => Ok(Json(status).into_response()),
+        Ok(status) => Ok(Json(status).into_response()), // `null` where this process runs no plugins
         Err(error @ ControlError::Unknown(_)) => Err(problem(StatusCode::NOT_FOUND, "not-found", &error.to_string())),
         Err(error @ ControlError::NothingToGoBackTo(_)) => {
             Err(problem(StatusCode::CONFLICT, "nothing-to-go-back-to", &error.to_string()))
@@ -76,6 +77,13 @@ fn visible(state: &AppState, issuer: &Issuer) -> Vec<PluginStatus> {
         let needed: Vec<&str> =
             issuer.configurations.values().filter_map(|c| Some(c.document.plugin.as_ref()?.name.as_str())).collect();
         plugins.retain(|plugin| needed.contains(&plugin.name.as_str()));
+        // Paths, names of databases and what happened to other issuers are the host's.
+        for plugin in &mut plugins {
+            plugin.grants.clear();
+            plugin.former.clear();
+            (plugin.reason, plugin.missing_grants, plugin.limits) = (None, None, None);
+            plugin.calls = Calls::default();
+        }
     }
     plugins
 }

@@ -216,6 +216,9 @@ pub(super) fn recorded(outcome: Option<IssuanceOutcome>) -> Result<(), Error> {
         Some(IssuanceOutcome::NonceReused { .. }) => Err(Error::InvalidNonce(
             "the key proof's nonce was used before: get a new one from the nonce endpoint".to_owned(),
         )),
+        Some(IssuanceOutcome::TooManyPending) => {
+            Err(Error::Denied("too many requests of this offer wait already".to_owned()))
+        }
         Some(IssuanceOutcome::CredentialExists { credential_id }) => Err(Error::Conflict(credential_id)),
         None => Err(Error::broken("the issuance was not recorded", "the store gave no outcome")),
     }

@@ -25,7 +25,7 @@ use super::{Issuance, stopped};
 use crate::audit::Actor;
 
 const TRANSACTION_BYTES: usize = 32;
-/// How long a wallet's request waits for audit plugins.
+/// How long a wallet's request waits for audit plugins at most.
 const ACCEPTANCE: Duration = Duration::from_secs(3);
 /// Between two polls.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
@@ -62,6 +62,7 @@ impl Issuance {
         transaction_id: &str,
         within: Duration,
     ) -> Result<Answer, Error> {
+        let patience = Patience::of_poll(within);
         let (hash, now) = (transaction_hash(transaction_id), self.clock.timestamp());
         let found = self.store.find_deferred(&issuer.id, &hash).await?;
         let found = found.filter(|record| {
@@ -80,17 +81,19 @@ impl Issuance {
         if record.poll_after > now {
             return Ok(poll.not_before(&record, now));
         }
-        if record.kind == RECORDED {
-            let held = self.open_kept(&poll, &record)?;
-            return self.release(&poll, held).await;
+        // What cannot be read is dealt with under the lease.
+        if record.kind == RECORDED
+            && let Ok(held) = self.open_kept(&poll, &record)
+        {
+            return self.release(&poll, held, patience.left()).await;
         }
         match self.store.lease_deferred(&poll.lease, now).await? {
             // Another poll has come further since we looked.
-            DeferredLeasing::Leased(record) if record.kind == RECORDED || record.poll_after > now => {
+            DeferredLeasing::Leased(record) if record.poll_after > now => {
                 self.store.release_deferred(&poll.lease).await?;
                 Ok(poll.not_before(&record, now))
             }
-            DeferredLeasing::Leased(record) => self.go_on_under_lease(&poll, &record, within).await,
+            DeferredLeasing::Leased(record) => self.go_on_under_lease(&poll, &record, patience).await,
             DeferredLeasing::Busy => Ok(poll.not_yet(PAUSE)),
             DeferredLeasing::Gone => Err(Error::UnknownTransaction),
         }
@@ -143,7 +146,7 @@ impl Issuance {
             until: Timestamp::new(call.now + ACCEPTANCE + LEASE_SLACK),
         };
         let poll = Poll { issuer: call.issuer, actor: call.actor, transaction_id: &transaction_id, lease };
-        self.release(&poll, held).await
+        self.release(&poll, held, call.patience.left()).await
     }
 
     fn new_transaction_id(&self) -> Result<String, Error> {
@@ -182,9 +185,9 @@ impl Issuance {
         &self,
         poll: &Poll<'_>,
         record: &DeferredRecord,
-        within: Duration,
+        patience: Patience,
     ) -> Result<Answer, Error> {
-        let result = self.try_to_go_on(poll, record, within).await;
+        let result = self.try_to_go_on(poll, record, patience).await;
         let Err(error) = result else { return result };
         if error.is_final() {
             let now = self.clock.timestamp();
@@ -198,28 +201,62 @@ impl Issuance {
         Err(error)
     }
 
-    async fn try_to_go_on(&self, poll: &Poll<'_>, record: &DeferredRecord, within: Duration) -> Result<Answer, Error> {
-        let mut work: Work = self.open_kept(poll, record)?;
+    async fn try_to_go_on(
+        &self,
+        poll: &Poll<'_>,
+        record: &DeferredRecord,
+        patience: Patience,
+    ) -> Result<Answer, Error> {
+        if record.kind == RECORDED {
+            return match self.open_kept::<Recorded>(poll, record) {
+                // Another poll has recorded it since we looked: a later one gets it.
+                Ok(_) => {
+                    self.store.release_deferred(&poll.lease).await?;
+                    Ok(poll.not_before(record, self.clock.timestamp()))
+                }
+                Err(error) => self.put_off(poll, record, error).await,
+            };
+        }
+        let mut work: Work = match self.open_kept(poll, record) {
+            Ok(work) => work,
+            Err(error) => return self.put_off(poll, record, error).await,
+        };
         // By what is published now: an operator who corrects a configuration, or trusts an issuer no more, means it.
-        let configuration = poll.issuer.configuration(&record.configuration_id)?;
+        let configuration = poll.issuer.configuration(&record.configuration_id).map_err(issued_no_more)?;
         if !work.fits(configuration) {
             return Err(Error::Denied("this credential is issued in another way now: ask for a new offer".to_owned()));
         }
         let (issuer, actor, now) = (poll.issuer, poll.actor, self.clock.now());
-        let call = Call { issuer, actor, configuration, now, patience: Patience::of_poll(within) };
+        let call = Call { issuer, actor, configuration, now, patience };
         match self.go_on(&call, &mut work).await {
-            Ok(Progress::Done(finished)) => self.finish(poll, finished).await,
+            Ok(Progress::Done(finished)) => self.finish(poll, finished, patience).await,
             Ok(Progress::Waiting(after)) => self.keep_on(poll, configuration, &work, after).await,
             Err(error) if error.is_final() => Err(error),
             // An operator may mend it, so it is kept, with what has come so far.
             Err(error) => {
                 self.keep_on(poll, configuration, &work, back_off(record.attempts)).await?;
-                let hash = &poll.lease.transaction_hash;
-                let now = self.clock.timestamp();
-                self.note_refusal(stopped(actor, issuer, "credential.issue", hash, now, &error)).await;
+                self.note_failure(poll, &error).await;
                 Err(error)
             }
         }
+    }
+
+    /// What was kept cannot be read (its key is missing, say) until an operator has mended that: it stays as it is, and
+    /// is asked for ever more rarely.
+    async fn put_off(&self, poll: &Poll<'_>, record: &DeferredRecord, error: Error) -> Result<Answer, Error> {
+        let update = DeferredUpdate {
+            kind: record.kind.clone(),
+            sealed_state: record.sealed_state.clone(),
+            poll_after: Timestamp::new(self.clock.now() + back_off(record.attempts)),
+        };
+        self.store.update_deferred(&poll.lease, &update, &nothing(poll.issuer)).await?;
+        self.note_failure(poll, &error).await;
+        Err(error)
+    }
+
+    async fn note_failure(&self, poll: &Poll<'_>, error: &Error) {
+        let (hash, now) = (&poll.lease.transaction_hash, self.clock.timestamp());
+        self.note_refusal(stopped(poll.actor, poll.issuer, "credential.issue", hash, now, error)).await;
     }
 
     async fn keep_on(
@@ -235,7 +272,7 @@ impl Issuance {
         Ok(poll.not_yet(after))
     }
 
-    async fn finish(&self, poll: &Poll<'_>, finished: Vec<Finished>) -> Result<Answer, Error> {
+    async fn finish(&self, poll: &Poll<'_>, finished: Vec<Finished>, patience: Patience) -> Result<Answer, Error> {
         let (batch, credentials) = batch(poll.issuer, Vec::new(), finished);
         if self.accepted.is_none() {
             return match self.store.finish_deferred(&poll.lease, &batch).await? {
@@ -250,13 +287,14 @@ impl Issuance {
             Some(outcome) => recorded(Some(outcome))?,
             None => return Ok(poll.not_yet(PAUSE)),
         }
-        self.release(poll, held).await
+        self.release(poll, held, patience.left()).await
     }
 
-    /// Gives recorded credentials out, once, where their events were accepted.
-    async fn release(&self, poll: &Poll<'_>, held: Recorded) -> Result<Answer, Error> {
+    /// Gives recorded credentials out, once, where their events were accepted; waits for that at most as long as the
+    /// request has time, so that a wallet always gets to know its transaction.
+    async fn release(&self, poll: &Poll<'_>, held: Recorded, wait: Duration) -> Result<Answer, Error> {
         if let Some(accepted) = &self.accepted
-            && !accepted.accepted(&held.event_ids, ACCEPTANCE).await
+            && !accepted.accepted(&held.event_ids, wait.min(ACCEPTANCE)).await
         {
             return Ok(poll.not_yet(PAUSE));
         }
@@ -298,6 +336,16 @@ impl Poll<'_> {
 
     fn not_yet(&self, after: Duration) -> Answer {
         Answer::Deferred { transaction_id: self.transaction_id.to_owned(), interval: interval(after) }
+    }
+}
+
+/// A wallet that waits for what nobody publishes any more waits in vain.
+fn issued_no_more(error: Error) -> Error {
+    match error {
+        Error::UnknownConfiguration(_) => {
+            Error::Denied("this credential is issued no more: ask for a new offer".to_owned())
+        }
+        other => other,
     }
 }
 

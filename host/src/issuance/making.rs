@@ -79,7 +79,7 @@ impl Issuance {
             settings: Value::Object(plugin.settings.clone()),
             context: json!({}),
         };
-        match call.patience.ask(|| sandbox.fetch(&plugin.name, request.clone())).await {
+        match call.patience.ask(&plugin.name, || sandbox.fetch(&plugin.name, request.clone())).await {
             Ok(fetched) => Ok(Ok(fetched)),
             Err(error) => call.patience.defers(&error).map(Err).ok_or_else(|| error.into()),
         }

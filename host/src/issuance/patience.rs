@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chancery_sandbox::{CallError, LimitKind};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::configuration::OnUnavailable;
 
@@ -22,32 +22,36 @@ pub(super) struct Patience {
     policy: OnUnavailable,
     /// From then on no further call begins: the last quarter of the request's time is for a call under way.
     until: Instant,
+    /// Then whatever is under way is given up: the last tenth of the request's time is for recording and answering.
+    last: Instant,
     /// The wallet polls: it goes on waiting for whatever may pass.
     polls: bool,
 }
 
 impl Patience {
     pub(super) fn of_request(policy: OnUnavailable, within: Duration) -> Self {
-        Self { policy, until: Instant::now() + within / 4 * 3, polls: false }
+        let now = Instant::now();
+        Self { policy, until: now + within / 4 * 3, last: now + within / 10 * 9, polls: false }
     }
 
     pub(super) fn of_poll(within: Duration) -> Self {
         Self { policy: OnUnavailable::Defer, polls: true, ..Self::of_request(OnUnavailable::Defer, within) }
     }
 
-    /// Asks, and asks again where that is the policy and time is left.
-    pub(super) async fn ask<T, F>(&self, call: impl Fn() -> F) -> Result<T, CallError>
+    /// Asks the plugin, and asks again where that is the policy and time is left. A call that the request cannot wait
+    /// for any longer has taken too long, whatever the plugin itself may take.
+    pub(super) async fn ask<T, F>(&self, plugin: &str, call: impl Fn() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
         let mut attempt = 1;
         loop {
-            let error = match call().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+            let error = match timeout_at(self.last, call()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => error,
+                Err(_) => out_of_time(plugin),
             };
             let Some(pause) = self.pause(&error, attempt, Instant::now()) else { return Err(error) };
-            let plugin = error.plugin();
             tracing::info!(plugin, attempt, error = &error as &dyn std::error::Error, "the plugin is asked again");
             sleep(pause).await;
             attempt += 1;
@@ -58,6 +62,11 @@ impl Patience {
     pub(super) fn defers(&self, error: &CallError) -> Option<Duration> {
         let may_pass = is_slow(error) || (self.polls && is_out_of_service(error));
         (self.policy == OnUnavailable::Defer && may_pass).then(|| hint(error).unwrap_or(PAUSE))
+    }
+
+    /// How long the request may still wait for something.
+    pub(super) fn left(&self) -> Duration {
+        self.last.saturating_duration_since(Instant::now())
     }
 
     /// Whether no time is left for another call.
@@ -73,6 +82,11 @@ impl Patience {
         let pause = hint(error).unwrap_or(FIRST_PAUSE * 2_u32.pow(attempt - 1));
         (now + pause < self.until).then_some(pause)
     }
+}
+
+fn out_of_time(plugin: &str) -> CallError {
+    let detail = "the call took longer than the wallet's request may".to_owned();
+    CallError::Limit { plugin: plugin.to_owned(), which: LimitKind::Wall, detail }
 }
 
 /// It did not answer, and may when it is asked again.
@@ -122,7 +136,7 @@ mod tests {
     /// How long is paused before each further attempt, where every one fails at once.
     fn pauses(policy: OnUnavailable, within: Duration, error: &CallError) -> Vec<Duration> {
         let mut now = Instant::now();
-        let patience = Patience { policy, until: now + within, polls: false };
+        let patience = Patience { policy, until: now + within, last: now + within, polls: false };
         let mut pauses = Vec::new();
         while let Some(pause) = patience.pause(error, u32::try_from(pauses.len()).unwrap() + 1, now) {
             pauses.push(pause);
@@ -152,12 +166,31 @@ mod tests {
         let error = unavailable(Some(Duration::from_millis(1)));
         for (failures, asked, answered) in [(0, 1, true), (3, 4, true), (4, 4, false)] {
             let calls = AtomicU32::new(0);
-            let answer = patience.ask(|| {
+            let answer = patience.ask("p", || {
                 let fails = calls.fetch_add(1, Ordering::Relaxed) < failures;
                 std::future::ready(if fails { Err(error.clone()) } else { Ok(()) })
             });
             assert_eq!((answer.await.is_ok(), calls.into_inner()), (answered, asked));
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_outlasts_the_request_is_given_up_and_may_be_waited_for() {
+        for (policy, defers) in
+            [(OnUnavailable::Error, None), (OnUnavailable::Retry, None), (OnUnavailable::Defer, Some(PAUSE))]
+        {
+            let patience = Patience::of_request(policy, Duration::from_millis(20));
+            let error = patience.ask("p", std::future::pending::<Result<(), CallError>>).await.unwrap_err();
+            assert!(
+                matches!(&error, CallError::Limit { plugin, which: LimitKind::Wall, .. } if plugin == "p"),
+                "{error:?}"
+            );
+            assert_eq!(patience.defers(&error), defers, "{policy:?}");
+            assert_eq!(patience.left(), Duration::ZERO);
+        }
+        let patience = Patience::of_poll(Duration::from_mins(10));
+        assert!(patience.left() > Duration::from_mins(8));
+        assert!(patience.left() <= Duration::from_mins(9), "something is left to record and to answer");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use chancery_sandbox::{
 };
 use chancery_store::{StoredCredential, Timestamp};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::Issuance;
 use super::configuration::{Format, Upstream};
@@ -100,7 +101,8 @@ impl Issuance {
             "format": configuration.format().as_str(),
             "upstream_issuer": verified.issuer,
             "key": verified.key_id,
-            "external_id": issued.external_id,
+            // Another issuer's text, which may name a person: whoever knows it finds the event by it.
+            "external_id_sha256": issued.external_id.as_ref().map(|id| format!("{:x}", Sha256::digest(id))),
             "offer": work.offer_id,
             "credential_sha256": credential.sha256(),
         });
@@ -152,7 +154,7 @@ async fn issue(
         public_key_jwk: Some(Value::Object(key.public_key.to_jwk())),
     });
     let plugin = &upstream.plugin.name;
-    call.patience.ask(|| sandbox.issue(plugin, request.clone(), holder.clone())).await
+    call.patience.ask(plugin, || sandbox.issue(plugin, request.clone(), holder.clone())).await
 }
 
 async fn poll(
@@ -171,7 +173,7 @@ async fn poll(
         context: json!({}),
     };
     let plugin = &upstream.plugin.name;
-    Ok(call.patience.ask(|| sandbox.poll(plugin, request.clone())).await)
+    Ok(call.patience.ask(plugin, || sandbox.poll(plugin, request.clone())).await)
 }
 
 /// Takes what a plugin answered for what was asked for.

@@ -72,51 +72,52 @@ impl Board {
         }
     }
 
-    /// Decides, and puts the decision into force on this host. Other hosts follow within their refresh interval.
-    pub async fn act(&self, actor: &Actor, plugin: &str, action: Action) -> Result<PluginStatus, ControlError> {
+    /// Decides, and puts the decision into force on this host. Other hosts follow within their refresh interval. Answers
+    /// what the plugin is then, where this process runs plugins.
+    pub async fn act(&self, actor: &Actor, plugin: &str, action: Action) -> Result<Option<PluginStatus>, ControlError> {
         let unknown = || ControlError::Unknown(plugin.to_owned());
-        let sandbox = self.sandbox.as_ref().ok_or_else(unknown)?;
-        let status = sandbox.plugin(plugin).ok_or_else(unknown)?;
         let event = actor.did(DEFAULT_ISSUER, action.name(), plugin, self.clock.timestamp());
+        let Some(sandbox) = &self.sandbox else {
+            let control = self.control(actor, plugin, action, None);
+            self.store.set_plugin_control(&control, &event).await?;
+            return Ok(None);
+        };
+        let status = sandbox.plugin(plugin).ok_or_else(unknown)?;
         if action == Action::Reload {
             self.store.append_events(&[event]).await?;
             sandbox.reload(plugin).await;
         } else {
-            let control = decided(&status, action, self.clock.as_ref(), actor)?;
+            let held = if action == Action::Rollback { Some(former(&status)?) } else { None };
+            let control = self.control(actor, plugin, action, held);
             let event = AuditEvent { detail: json!({"release": control.held_generation}), ..event };
             self.store.set_plugin_control(&control, &event).await?;
             sandbox.control(load(self.store.as_ref()).await?).await;
         }
-        sandbox.plugin(plugin).ok_or_else(unknown)
+        sandbox.plugin(plugin).ok_or_else(unknown).map(Some)
+    }
+
+    /// `held`: the release to go back to, and the one that it stands in for.
+    fn control(&self, actor: &Actor, plugin: &str, action: Action, held: Option<(String, String)>) -> PluginControl {
+        let (held_generation, held_from) = held.unzip();
+        PluginControl {
+            plugin: plugin.to_owned(),
+            disabled: action == Action::Disable,
+            held_generation,
+            held_from,
+            changed_at: self.clock.timestamp(),
+            changed_by: actor.name.clone(),
+        }
     }
 }
 
-fn decided(
-    status: &PluginStatus,
-    action: Action,
-    clock: &dyn Clock,
-    actor: &Actor,
-) -> Result<PluginControl, ControlError> {
+/// The release before the one that serves, and the one in the plugin directory.
+fn former(status: &PluginStatus) -> Result<(String, String), ControlError> {
     let nothing = || ControlError::NothingToGoBackTo(status.name.clone());
-    let held = match action {
-        Action::Reload | Action::Disable | Action::Enable => None,
-        Action::Rollback => {
-            // What stands in the directory: the newest release, or the one that an earlier rollback stands in for.
-            let newest = status.instead_of.as_ref().or(status.release.as_ref()).ok_or_else(nothing)?;
-            let serving = status.serving.as_ref().map(|serving| &serving.release);
-            let former = status.former.iter().find(|release| Some(*release) != serving && *release != newest);
-            Some((former.ok_or_else(nothing)?.clone(), newest.clone()))
-        }
-    };
-    let (held_generation, held_from) = held.unzip();
-    Ok(PluginControl {
-        plugin: status.name.clone(),
-        disabled: action == Action::Disable,
-        held_generation,
-        held_from,
-        changed_at: clock.timestamp(),
-        changed_by: actor.name.clone(),
-    })
+    // What stands in the directory: the newest release, or the one that an earlier rollback stands in for.
+    let newest = status.instead_of.as_ref().or(status.release.as_ref()).ok_or_else(nothing)?;
+    let serving = status.serving.as_ref().map(|serving| &serving.release);
+    let former = status.former.iter().find(|release| Some(*release) != serving && *release != newest);
+    Ok((former.ok_or_else(nothing)?.clone(), newest.clone()))
 }
 
 /// What is decided now.

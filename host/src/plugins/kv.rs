@@ -8,6 +8,9 @@ use async_trait::async_trait;
 use chancery_sandbox::KvGrant;
 use chancery_sandbox::ports::{KvError, KvPort, KvStore};
 
+/// Bytes of all values of one issuer and plugin.
+const MAX_SPACE_BYTES: usize = 16 << 20;
+
 /// All plugins' caches. A new generation of a plugin goes on with the cache of the former one.
 pub(super) struct Caches {
     of_plugins: Mutex<HashMap<String, Arc<Mutex<Spaces>>>>,
@@ -22,6 +25,8 @@ struct Space {
     /// By end of life, so that making room never looks at all values. The number tells entries of one moment apart.
     ends: BTreeMap<(Instant, u64), String>,
     next: u64,
+    /// Of all values together.
+    bytes: usize,
 }
 
 struct Entry {
@@ -82,12 +87,15 @@ impl Space {
     fn put(&mut self, key: &str, value: Vec<u8>, now: Instant, until: Instant, most: usize) {
         self.remove(key);
         while let Some(first) = self.ends.first_entry() {
-            if first.key().0 > now && self.values.len() < most {
+            let fits = self.values.len() < most && self.bytes + value.len() <= MAX_SPACE_BYTES;
+            if first.key().0 > now && fits {
                 break;
             }
-            self.values.remove(&first.remove());
+            let gone = self.values.remove(&first.remove());
+            self.bytes -= gone.map_or(0, |entry| entry.value.len());
         }
         self.next += 1;
+        self.bytes += value.len();
         let end = (until, self.next);
         self.ends.insert(end, key.to_owned());
         self.values.insert(key.to_owned(), Entry { value, end });
@@ -96,6 +104,7 @@ impl Space {
     fn remove(&mut self, key: &str) {
         if let Some(entry) = self.values.remove(key) {
             self.ends.remove(&entry.end);
+            self.bytes -= entry.value.len();
         }
     }
 }
@@ -126,6 +135,18 @@ mod tests {
         space.put("b", vec![], now + HOUR * 2, now + HOUR * 3, 10);
         assert_eq!(space.values.len(), 1);
         assert_eq!(space.ends.len(), 1);
+    }
+
+    #[test]
+    fn bytes_are_counted() {
+        let (mut space, now) = (Space::default(), Instant::now());
+        for key in ["a", "b", "c"] {
+            space.put(key, vec![0; MAX_SPACE_BYTES / 2], now, now + HOUR, 10);
+        }
+        assert_eq!((space.values.len(), space.bytes), (2, MAX_SPACE_BYTES));
+        space.remove("c");
+        space.remove("b");
+        assert_eq!((space.values.len(), space.bytes), (0, 0));
     }
 
     #[tokio::test]

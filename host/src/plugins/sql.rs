@@ -97,6 +97,10 @@ fn to_guest_error(error: StatementError) -> SqlError {
     let text = error.to_string();
     match error {
         StatementError::BadParameter(reason) => SqlError::BadParameter(reason),
+        // What a database says about data that does not fit.
+        StatementError::BadValue(reason) => {
+            SqlError::Database(DatabaseError { code: "22P02".to_owned(), message: reason })
+        }
         StatementError::Timeout => SqlError::Timeout,
         StatementError::Unavailable { detail, .. } => {
             tracing::warn!(detail, "a plugin's database does not answer");
@@ -109,6 +113,7 @@ fn to_guest_error(error: StatementError) -> SqlError {
         StatementError::Database { code, message } => SqlError::Database(DatabaseError { code, message }),
         StatementError::TooLarge(limit) => SqlError::TooLarge(limit),
         StatementError::UnsupportedColumn { .. } => {
+            tracing::warn!(reason = text, "a plugin's statement has a column that plugins cannot get");
             SqlError::Database(DatabaseError { code: "0A000".to_owned(), message: text })
         }
     }

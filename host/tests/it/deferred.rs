@@ -14,7 +14,10 @@ use chancery::http;
 use chancery::issuance::Issuance;
 use chancery::oauth::AuthorizationServer;
 use chancery_keys::{Algorithm, SoftwareKey};
-use chancery_store::{DeferredLease, DeferredLeasing, EventOutcome, Timestamp};
+use chancery_store::{
+    DeferredLease, DeferredLeasing, DeferredRecord, DeferredUpdate, EventOutcome, IssuanceBatch, MAX_PENDING_PER_OFFER,
+    Timestamp,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -25,6 +28,8 @@ use crate::wallet::key;
 /// Of an access token that only asks, and of a transaction.
 const ASKING: i64 = 5 * 60;
 const POLLING: i64 = 7 * 24 * 60 * 60;
+/// Shorter than a host waits for audit plugins where it may.
+const SHORT_REQUEST: Duration = Duration::from_secs(2);
 
 /// A host whose upstream has the credential `good` for the holder.
 async fn with_good() -> (TestApp, SoftwareKey, String) {
@@ -82,7 +87,7 @@ async fn a_ticket_is_polled_when_it_says_and_gives_its_credential_once() {
     let asked = test.asked();
     assert_eq!(asked.iter().map(|words| words[0].as_str()).collect::<Vec<_>>(), ["issue", "poll", "poll"]);
     let event = test.events().await.pop().unwrap();
-    assert_eq!(event.detail["external_id"], "upstream-good");
+    assert_eq!(event.detail["external_id_sha256"], format!("{:x}", Sha256::digest("upstream-good")));
     assert_eq!(event.request_id.as_deref(), Some(asked[2][1].as_str()), "it was issued in the poll");
 }
 
@@ -428,6 +433,126 @@ async fn a_configuration_that_was_published_anew_says_what_is_good_enough() {
     assert_eq!(test.issued().await, 1);
 }
 
+/// Longer than the whole request a plugin may take as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_outlasts_the_request_is_waited_for_in_later_ones() {
+    let test = TestApp::start_with(Plugins::Run, |config| {
+        config.server.request_timeout = SHORT_REQUEST;
+        let dir = &config.plugins.dir;
+        std::fs::write(dir.join("source.toml"), "[limits]\nwall = \"30s\"\n").unwrap();
+        std::fs::copy(built_plugin("hostile"), dir.join("source.wasm")).unwrap();
+    })
+    .await;
+    let mut document = person_document();
+    document["plugin"] = json!({"name": "source"});
+    document["on_unavailable"] = json!("defer");
+    test.publish("default", "Proxied", document).await;
+    let (token, transaction) = deferred(&test, "slow-host-call", &key(Algorithm::Es256)).await;
+    test.clock.advance(5);
+    assert_eq!(test.poll(&token, &transaction).await.transaction(), (transaction.clone(), 5));
+    let now = test.app.clock.timestamp();
+    let record = kept(&test, &transaction).await;
+    assert_eq!(record.poll_after.get(), now.get() + Duration::from_secs(5));
+    let lease = lease(&test, &transaction);
+    let leasing = test.app.store.lease_deferred(&lease, now).await.unwrap();
+    assert!(matches!(leasing, DeferredLeasing::Leased(_)), "the poll gave its lease up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_grant_has_only_so_many_requests_waiting() {
+    let (test, holder, _) = with_good().await;
+    let token = test.token_for_subject("forever").await;
+    let mut transactions = Vec::new();
+    for _ in 0..MAX_PENDING_PER_OFFER {
+        transactions.push(test.ask(&token, &[&holder]).await.transaction().0);
+    }
+    let proof = test.proof(&holder, &test.nonce().await).sign(&holder).await;
+    for _ in 0..2 {
+        let answer = test.request_of(&token, "Proxied", std::slice::from_ref(&proof)).await;
+        answer.is_error(400, "credential_request_denied", "wait already");
+        let event = test.events().await.pop().unwrap();
+        assert_eq!((event.outcome, event.reason.as_deref()), (EventOutcome::Refused, Some("denied")));
+    }
+    test.clock.advance(TICKET_SECONDS);
+    for transaction in &transactions {
+        assert_eq!(test.poll(&token, transaction).await.transaction().0, *transaction, "none was lost for it");
+    }
+    deferred(&test, "forever", &holder).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_no_more_is_not_waited_for() {
+    let (test, holder, _) = with_good().await;
+    let (token, transaction) = deferred(&test, "pending:1:good", &holder).await;
+    let (store, record, lease) = (&test.app.store, kept(&test, &transaction).await, lease(&test, &transaction));
+    let event = test.events().await.pop().unwrap();
+    store.lease_deferred(&lease, test.app.clock.timestamp()).await.unwrap();
+    assert!(store.fail_deferred(&lease, &event).await.unwrap());
+    let unpublished = DeferredRecord { configuration_id: "Withdrawn".to_owned(), ..record };
+    store.create_deferred(&unpublished, &nothing()).await.unwrap();
+
+    test.clock.advance(TICKET_SECONDS);
+    test.poll(&token, &transaction).await.is_error(400, "credential_request_denied", "issued no more");
+    let event = test.events().await.pop().unwrap();
+    assert_eq!((event.outcome, event.reason.as_deref()), (EventOutcome::Refused, Some("denied")));
+    is_over(&test.poll(&token, &transaction).await);
+    assert_eq!(test.asked().len(), 1);
+}
+
+/// Sealed under a key that the host has no more, say.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_kept_and_asked_for_ever_more_rarely() {
+    let (test, holder, good) = with_good().await;
+    for kind in ["issuer", "recorded"] {
+        let (token, transaction) = deferred(&test, "pending:1:good", &holder).await;
+        let readable = kept(&test, &transaction).await;
+        replace(&test, &transaction, kind, vec![0; 40]).await;
+        test.clock.advance(TICKET_SECONDS);
+        // The first attempt is the test's own.
+        for interval in [10, 20] {
+            test.poll(&token, &transaction).await.is_error(500, "server_error", "cannot be read");
+            let event = test.events().await.pop().unwrap();
+            assert_eq!((event.outcome, event.reason.as_deref()), (EventOutcome::Failed, Some("broken")), "{kind}");
+            let events = test.events().await.len();
+            assert_eq!(test.poll(&token, &transaction).await.transaction().1, interval, "{kind}");
+            assert_eq!(test.events().await.len(), events, "nobody tried");
+            test.clock.advance(interval);
+        }
+        assert_eq!(kept(&test, &transaction).await.sealed_state, vec![0; 40]);
+        replace(&test, &transaction, "issuer", readable.sealed_state).await;
+        assert_eq!(test.poll(&token, &transaction).await.credentials(), [json!(good)], "the key was found");
+    }
+}
+
+async fn kept(test: &TestApp, transaction: &str) -> DeferredRecord {
+    test.app.store.find_deferred("default", &hash_of(transaction)).await.unwrap().unwrap()
+}
+
+fn lease(test: &TestApp, transaction: &str) -> DeferredLease {
+    DeferredLease {
+        issuer_id: "default".to_owned(),
+        transaction_hash: hash_of(transaction),
+        holder: "the test".to_owned(),
+        until: Timestamp::new(test.app.clock.timestamp().get() + Duration::from_secs(40)),
+    }
+}
+
+/// Puts something else into a transaction, which may be polled at once.
+async fn replace(test: &TestApp, transaction: &str, kind: &str, sealed_state: Vec<u8>) {
+    let (store, lease, now) = (&test.app.store, lease(test, transaction), test.app.clock.timestamp());
+    assert!(matches!(store.lease_deferred(&lease, now).await.unwrap(), DeferredLeasing::Leased(_)));
+    let update = DeferredUpdate { kind: kind.to_owned(), sealed_state, poll_after: now };
+    assert!(store.update_deferred(&lease, &update, &nothing()).await.unwrap().is_some());
+}
+
+fn nothing() -> IssuanceBatch {
+    IssuanceBatch { issuer_id: "default".to_owned(), nonces: vec![], credentials: vec![], events: vec![] }
+}
+
+fn hash_of(transaction: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(transaction))
+}
+
 /// Accepts events when it is told to.
 #[derive(Debug, Default)]
 struct Sink(AtomicBool);
@@ -440,8 +565,20 @@ impl Accepted for Sink {
     }
 }
 
+/// Takes all the time that it is given, and accepts nothing.
+#[derive(Debug)]
+struct ClosedSink;
+
+#[async_trait]
+impl Accepted for ClosedSink {
+    async fn accepted(&self, _: &[String], within: Duration) -> bool {
+        tokio::time::sleep(within).await;
+        false
+    }
+}
+
 /// The host, with audit plugins that must accept.
-fn requiring(mut test: TestApp, sink: &Arc<Sink>) -> TestApp {
+fn requiring(mut test: TestApp, sink: &Arc<impl Accepted + 'static>) -> TestApp {
     let app = &mut test.app;
     let issuance = Issuance::new(
         app.store.clone(),
@@ -475,13 +612,30 @@ async fn a_credential_waits_until_its_events_are_accepted() {
     assert_eq!(test.poll(&token, &transaction).await.credentials().len(), 1);
     is_over(&test.poll(&token, &transaction).await);
     assert_eq!(test.issued().await, 1, "and only once");
-    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&transaction));
-    let record = test.app.store.find_deferred("default", &hash).await.unwrap().unwrap();
+    let record = kept(&test, &transaction).await;
     assert!(record.sealed_state.is_empty(), "nothing of it is kept");
 
     let token = test.wallet_token().await;
     let answer = test.request(&token, &[test.good_proof().await]).await;
     assert_eq!(answer.credentials().len(), 1, "at once where it is accepted at once");
+}
+
+/// Whoever waits for acceptance longer than a wallet may wait would never tell it of its transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_knows_its_transaction_before_its_request_is_out_of_time() {
+    let (mut test, holder, _) = with_good().await;
+    Arc::make_mut(&mut test.app.config).server.request_timeout = SHORT_REQUEST;
+    let test = requiring(test, &Arc::new(ClosedSink));
+    let token = test.token_for_subject("issue:good").await;
+    let (transaction, _) = test.ask(&token, &[&holder]).await.transaction();
+    assert_eq!(test.issued().await, 1);
+    assert_eq!(test.poll(&token, &transaction).await.transaction().0, transaction);
+
+    // A poll that gets the credential waits for acceptance no longer than one that asks for it.
+    let (token, transaction) = deferred(&test, "pending:1:good", &holder).await;
+    test.clock.advance(TICKET_SECONDS);
+    assert_eq!(test.poll(&token, &transaction).await.transaction().0, transaction);
+    assert_eq!((test.issued().await, kept(&test, &transaction).await.kind), (2, "recorded".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,9 @@ async fn the_other_issuers_credential_is_passed_on_and_recorded() {
     let plugin = test.app.sandbox.as_ref().unwrap().plugin("test-issuer").unwrap();
     assert_eq!(event.plugin_digest, plugin.sha256);
     assert_eq!(event.detail["upstream_issuer"], upstream.did);
-    assert_eq!(event.detail["external_id"], "upstream-good");
+    let external_id = format!("{:x}", Sha256::digest("upstream-good"));
+    assert_eq!(event.detail["external_id_sha256"], external_id);
+    assert!(!event.detail.to_string().contains("upstream-good"), "the other issuer's text may name a person");
     assert_eq!(event.detail["credential_sha256"], format!("{:x}", Sha256::digest(&credential)));
     assert!(!event.detail.to_string().contains("Ada"), "{event:?}");
     let record = test.app.store.find_credential("default", &event.object).await.unwrap().unwrap();

@@ -7,7 +7,7 @@ use crate::{Error, ErrorKind};
 /// What kind of failure it is, as wasi:http tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpErrorKind {
-    /// The grant does not allow the destination, or what its name resolves to.
+    /// The grant does not allow the destination, what its name resolves to, or as many requests.
     Denied,
     /// The name cannot be resolved.
     Dns,
@@ -59,7 +59,10 @@ impl HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            HttpErrorKind::Denied => "the grant does not allow this destination (allow, networks of [grants.http])",
+            HttpErrorKind::Denied => {
+                "the grant does not allow this destination (allow, networks of [grants.http]), \
+                 or the call has used up http_requests of [limits]"
+            }
             HttpErrorKind::Dns => "the name cannot be resolved",
             HttpErrorKind::Connection => "no connection",
             HttpErrorKind::ConnectionTimeout => "no connection in time",
@@ -121,6 +124,8 @@ mod tests {
     fn the_destination_is_told_to_the_operator_alone() {
         let error = Error::from(HttpError::new(HttpErrorKind::Denied, "https://10.0.0.7"));
         assert!(!error.message().contains("10.0.0.7"));
-        assert!(error.detail().unwrap().ends_with(": https://10.0.0.7"));
+        let detail = error.detail().unwrap();
+        assert!(detail.contains("[grants.http]") && detail.contains("http_requests of [limits]"), "{detail}");
+        assert!(detail.ends_with(": https://10.0.0.7"));
     }
 }

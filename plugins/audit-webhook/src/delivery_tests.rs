@@ -13,6 +13,9 @@ struct Endpoint {
     instead: Option<(usize, Result<Response, HttpError>)>,
     request_max: usize,
     remaining: Duration,
+    /// What each request takes of it.
+    takes: Duration,
+    timeouts: Vec<Duration>,
     requests: Vec<Request>,
     signed: Vec<Vec<u8>>,
 }
@@ -24,7 +27,9 @@ impl Default for Endpoint {
             refusal: 422,
             instead: None,
             request_max: usize::MAX,
-            remaining: Duration::from_secs(5),
+            remaining: Duration::from_secs(30),
+            takes: Duration::ZERO,
+            timeouts: Vec::new(),
             requests: Vec::new(),
             signed: Vec::new(),
         }
@@ -47,7 +52,9 @@ impl Outside for Endpoint {
         Ok(vec![0xfb; 32])
     }
 
-    fn send(&mut self, request: Request, _: Duration) -> Result<Response, HttpError> {
+    fn send(&mut self, request: Request, timeout: Duration) -> Result<Response, HttpError> {
+        self.timeouts.push(timeout);
+        self.remaining = self.remaining.saturating_sub(self.takes);
         let found = ids(&request.body);
         let size = request.body.len();
         self.requests.push(request);
@@ -164,11 +171,13 @@ fn events_that_are_refused_are_found_and_the_others_delivered_in_order() {
 #[test]
 fn the_largest_batch_makes_progress_with_the_fewest_requests() {
     for poison in ["e0", "e999", "e500"] {
-        let mut endpoint = Endpoint { poison: vec![poison], ..Endpoint::default() };
-        let fewest = Settings { requests: 12, ..settings() };
-        let receipt = deliver(&events(1000), &fewest, &mut endpoint).unwrap();
-        assert!(!receipt.is_empty(), "{poison}");
-        assert!(endpoint.requests.len() <= 12);
+        for refusal in [400, 422] {
+            let mut endpoint = Endpoint { poison: vec![poison], refusal, ..Endpoint::default() };
+            let fewest = Settings { requests: 12, ..settings() };
+            let receipt = deliver(&events(1000), &fewest, &mut endpoint).unwrap();
+            assert!(!receipt.is_empty(), "{poison}");
+            assert!(endpoint.requests.len() <= 12);
+        }
     }
     let mut endpoint = Endpoint { poison: vec!["e0"], ..Endpoint::default() };
     let receipt = deliver_to(&mut endpoint, 1000).unwrap();
@@ -186,10 +195,44 @@ fn what_a_failure_leaves_is_delivered_again() {
 }
 
 #[test]
-fn a_call_without_time_settles_what_it_has() {
-    let mut endpoint = Endpoint { poison: vec!["e3"], remaining: Duration::ZERO, ..Endpoint::default() };
+fn an_endpoint_that_answers_400_to_everything_loses_nobody_an_event() {
+    for count in [1, 2, 8, 1000] {
+        let mut batch = events(count);
+        let poison: Vec<&'static str> = batch.iter().map(|event| &*event.id.clone().leak()).collect();
+        let mut endpoint = Endpoint { poison, refusal: 400, ..Endpoint::default() };
+        let error = deliver(&batch, &settings(), &mut endpoint).unwrap_err();
+        assert_eq!((error.kind(), error.detail()), (ErrorKind::Misconfigured, Some("it answers 400 to every event")));
+        // What is certain is told all the same, and the doubt stays.
+        batch[0].object = "x".repeat(MAX_BODY);
+        endpoint.requests.clear();
+        let receipt = deliver(&batch, &settings(), &mut endpoint).unwrap();
+        assert!(receipt.delivered_ids().is_empty());
+        assert_eq!(receipt.rejections().iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["e0"]);
+    }
+    let mut endpoint = Endpoint { poison: vec!["e0", "e1"], refusal: 400, ..Endpoint::default() };
+    endpoint.instead = Some((4, Ok(Response::new(503))));
+    assert_eq!(deliver_to(&mut endpoint, 4).unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[test]
+fn a_call_ends_with_what_it_has_before_a_request_could_be_cut_short() {
+    let secs = Duration::from_secs;
+    let mut endpoint = Endpoint { poison: vec!["e3"], remaining: secs(10), takes: secs(2), ..Endpoint::default() };
     let receipt = deliver_to(&mut endpoint, 4).unwrap();
-    assert_eq!(receipt.delivered_ids(), ["e0", "e1"]);
+    assert_eq!(endpoint.bodies(), [vec!["e0", "e1", "e2", "e3"], vec!["e0", "e1"], vec!["e2", "e3"]]);
+    assert_eq!((receipt.delivered_ids().len(), receipt.rejections().len()), (2, 0));
+    assert_eq!(endpoint.timeouts, [secs(5); 3]);
+}
+
+#[test]
+fn a_request_ends_before_its_call() {
+    let mut endpoint = Endpoint { remaining: Duration::from_secs(3), ..Endpoint::default() };
+    assert_eq!(deliver_to(&mut endpoint, 2).unwrap().delivered_ids().len(), 2);
+    assert_eq!(endpoint.timeouts, [Duration::from_millis(2750)]);
+
+    let mut endpoint = Endpoint { remaining: RESERVE, ..Endpoint::default() };
+    assert_eq!(deliver_to(&mut endpoint, 2).unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(endpoint.requests.is_empty());
 }
 
 #[test]

@@ -4,6 +4,11 @@ use chancery_plugin_sdk::{Value as Json, json, sql::Value};
 
 use crate::config::Form;
 
+/// A float keeps every whole number up to here (2^53)...
+const MAX_WHOLE: u64 = 1 << 53;
+/// ...and every decimal of as many digits.
+const MAX_DIGITS: usize = 15;
+
 /// What one column gives.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Found {
@@ -117,13 +122,24 @@ fn integer(value: &Value) -> Option<i64> {
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number),
-        Value::Int(number) => number.to_string().parse().ok(),
-        Value::Numeric(text) | Value::Text(text) => {
-            let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-            plain.then(|| text.parse().ok()).flatten()
-        }
+        Value::Int(number) => (number.unsigned_abs() <= MAX_WHOLE).then(|| number.to_string().parse().ok()).flatten(),
+        Value::Numeric(text) | Value::Text(text) => decimal(text),
         _ => None,
     }
+}
+
+/// A decimal that a float keeps digit by digit.
+fn decimal(text: &str) -> Option<f64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) {
+        return None;
+    }
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let digits = digits.trim_matches('0').len();
+    let number: f64 = text.parse().ok()?;
+    // Beyond its range a float is infinite, zero, or short of digits.
+    let in_range = digits == 0 || number.is_normal();
+    (in_range && digits <= MAX_DIGITS).then_some(number)
 }
 
 fn boolean(value: &Value) -> Option<bool> {
@@ -162,7 +178,7 @@ fn wanted(form: &Form) -> &'static str {
         Form::AsIs => "known",
         Form::Text => "a text",
         Form::Integer => "a whole number of 64 bits",
-        Form::Number => "a number",
+        Form::Number => "a number of at most 15 digits, or a whole one up to 2^53",
         Form::Boolean => "a truth value",
         Form::Json(_) => "JSON",
         Form::Attachment(_) => "bytes",
@@ -221,13 +237,39 @@ mod tests {
             assert_eq!(integer(Value::Numeric(t(value))), None, "{value}");
         }
         assert_eq!(claim(&Value::Numeric(t("12.50")), &Form::Number), Some(json!(12.5)));
-        for value in ["NaN", "inf", "infinity", "-", "", "1e999"] {
+        for value in ["NaN", "inf", "infinity", "-", "", "1e999", "1e-999", "1e-320", "."] {
             assert_eq!(claim(&Value::Numeric(t(value)), &Form::Number), None, "{value}");
         }
         assert!(convert(&Value::Float(f64::NAN), &Form::AsIs).is_err());
         assert_eq!(claim(&Value::Text(t("Yes")), &Form::Boolean), Some(json!(true)));
         assert_eq!(claim(&Value::Int(2), &Form::Boolean), None);
         assert_eq!(claim(&Value::Int(7), &Form::Text), Some(json!("7")));
+    }
+
+    #[test]
+    fn a_number_keeps_every_digit_or_is_none() {
+        let number = |value: Value| claim(&value, &Form::Number);
+        for whole in [1 << 53, -(1 << 53), 0] {
+            assert_eq!(number(Value::Int(whole)).and_then(|found| found.as_f64()), whole.to_string().parse().ok());
+        }
+        for whole in [(1 << 53) + 1, -(1 << 53) - 1, i64::MAX, i64::MIN] {
+            assert_eq!(number(Value::Int(whole)), None, "{whole}");
+        }
+        for (value, expected) in [
+            ("-123456789.012345", json!(-123_456_789.012_345)),
+            ("00012.500000000000000000", json!(12.5)),
+            ("0.000000000000000000125", json!(1.25e-19)),
+            ("0.000000000000000000", json!(0.0)),
+            ("1000000000000000000000", json!(1e21)),
+            ("1.5E+300", json!(1.5e300)),
+        ] {
+            assert_eq!(number(Value::Numeric(t(value))), Some(expected.clone()), "{value}");
+            assert_eq!(number(Value::Text(t(value))), Some(expected), "{value}");
+        }
+        for value in ["12345678901234567890.10", "0.1234567890123456", "-1234567890.123456", "1.234567890123456e3"] {
+            let fault = convert(&Value::Numeric(t(value)), &Form::Number).unwrap_err();
+            assert!(!fault.contains(value), "{fault}");
+        }
     }
 
     #[test]

@@ -67,7 +67,9 @@ pub(crate) fn poll(request: &PollRequest, settings: &Settings, outside: &mut imp
     match response.status {
         200 | 201 => answer::credential(&response, &token.format).map(Issuance::Issued),
         202 => pending(&response, &url, Some(&token.location), &token.format, settings, outside.now()),
-        404 | 410 => Err(failure(ErrorKind::NotFound, &response, outside.now())),
+        // A gateway answers 404 too while a service is replaced, and "not found" would be final.
+        404 => Err(failure(ErrorKind::Unavailable, &response, outside.now())),
+        410 => Err(failure(ErrorKind::NotFound, &response, outside.now())),
         _ => Err(failure(kind(response.status), &response, outside.now())),
     }
 }

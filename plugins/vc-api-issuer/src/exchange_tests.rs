@@ -196,9 +196,8 @@ fn statuses_say_who_has_to_act() {
     for status in [408, 409, 425, 429, 500, 503, 599] {
         assert_eq!((issuing(status), polling(status)), (ErrorKind::Unavailable, ErrorKind::Unavailable), "{status}");
     }
-    for status in [404, 410] {
-        assert_eq!((issuing(status), polling(status)), (ErrorKind::Misconfigured, ErrorKind::NotFound), "{status}");
-    }
+    assert_eq!((issuing(404), polling(404)), (ErrorKind::Misconfigured, ErrorKind::Unavailable));
+    assert_eq!((issuing(410), polling(410)), (ErrorKind::Misconfigured, ErrorKind::NotFound));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::Semaphore;
 
 use crate::connect::Route;
 use crate::error::EgressError;
@@ -14,6 +15,9 @@ use crate::policy::{Policy, PolicyError};
 use crate::pool::{Connection, Pool};
 use crate::rules::{Outgoing, Rules, exceeds};
 use crate::shared::{Egress, Slots};
+
+/// Look-ups of one client at once: with a name that takes long it must not keep others from theirs.
+const LOOKUPS: usize = 8;
 
 /// Sends requests under one [`Policy`], over connections of its own. Cheap to clone; the connections end with the last
 /// clone. Must be used within a tokio runtime.
@@ -25,6 +29,7 @@ struct Inner {
     rules: Rules,
     egress: Egress,
     running: Slots,
+    lookups: Arc<Semaphore>,
     pool: Arc<Pool>,
 }
 
@@ -35,6 +40,7 @@ impl Client {
             rules: Rules::new(policy, egress.roots())?,
             egress: egress.clone(),
             running: Slots::new(policy.concurrency, policy.queue_wait, "requests of this client"),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
             pool: Pool::new(policy.idle, policy.idle_timeout),
         })))
     }
@@ -72,6 +78,7 @@ impl Inner {
             origin: &outgoing.origin,
             addresses: &self.rules.addresses,
             resolver: self.egress.resolver(),
+            lookups: &self.lookups,
             tls: self.rules.tls(&outgoing.origin),
             timeout: self.rules.connect_timeout,
         };

@@ -1,9 +1,11 @@
 //! The one place where connections are made: a name becomes addresses, addresses are checked, a checked one is used.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::address::AddressRules;
@@ -20,7 +22,9 @@ const MAX_ADDRESSES: usize = 8;
 pub(crate) struct Route<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) addresses: &'a AddressRules,
-    pub(crate) resolver: &'a dyn Resolver,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    /// Turns for look-ups: each client has its own.
+    pub(crate) lookups: &'a Arc<Semaphore>,
     pub(crate) tls: Option<TlsSettings>,
     pub(crate) timeout: Duration,
 }
@@ -38,7 +42,16 @@ impl Route<'_> {
 
     async fn resolve(&self) -> Result<Vec<IpAddr>, EgressError> {
         let Host::Name(name) = &self.origin.host else { return Ok(Vec::new()) };
-        let addresses = self.resolver.resolve(name).await.map_err(|e| self.dns(&e.to_string()))?;
+        let turn = Arc::clone(self.lookups).acquire_owned().await.map_err(|e| self.dns(&e.to_string()))?;
+        let (resolver, name) = (Arc::clone(&self.resolver), name.clone());
+        // A look-up that nobody waits for any more still holds a thread, and so this client's turn.
+        let lookup = tokio::spawn(async move {
+            let found = resolver.resolve(&name).await;
+            drop(turn);
+            found
+        });
+        let found = lookup.await.map_err(|e| self.dns(&e.to_string()))?;
+        let addresses = found.map_err(|e| self.dns(&e.to_string()))?;
         if addresses.is_empty() { Err(self.dns("no address")) } else { Ok(addresses) }
     }
 

@@ -46,8 +46,8 @@ impl Egress {
         }
     }
 
-    pub(crate) fn resolver(&self) -> &dyn Resolver {
-        &*self.resolver
+    pub(crate) fn resolver(&self) -> Arc<dyn Resolver> {
+        Arc::clone(&self.resolver)
     }
 
     pub(crate) fn roots(&self) -> &TrustRoots {

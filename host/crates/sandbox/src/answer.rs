@@ -6,8 +6,13 @@ use std::time::Duration;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::text::cut;
+
 /// How deep objects and arrays may be nested; part of the contract in `wit/`.
 const MAX_DEPTH: usize = 32;
+
+/// How much of a member's name is shown.
+const MAX_SHOWN_NAME: usize = 64;
 
 /// Whole numbers from here on no longer fit 64 bits, upwards and downwards.
 const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0;
@@ -219,7 +224,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             if object.contains_key(&name) {
-                return Err(de::Error::custom(format!("the name {name:?} stands twice")));
+                return Err(de::Error::custom(format!("the name {:?} stands twice", cut(&name, MAX_SHOWN_NAME))));
             }
             object.insert(name, members.next_value_seed(inner)?);
         }

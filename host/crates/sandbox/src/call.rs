@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use wasmtime::{Engine, Store, Trap};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
 use crate::error::LimitKind;
@@ -81,8 +81,15 @@ impl Budget {
 /// Why a call ended without the guest returning anything.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    Limit { which: LimitKind, detail: String },
-    Trapped { detail: String },
+    Limit {
+        which: LimitKind,
+        detail: String,
+    },
+    Trapped {
+        detail: String,
+    },
+    /// The pool has no room now: not the plugin's doing.
+    NoRoom,
 }
 
 /// The guest's answer on its way.
@@ -138,6 +145,9 @@ fn classify(error: &wasmtime::Error, guest: &Guest, budget: &Budget) -> Fault {
     }
     if is_transfer_exhausted(error) {
         return limit(LimitKind::Output, show_size(budget.returned), guest);
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Fault::NoRoom;
     }
     let cause = match error.downcast_ref::<I32Exit>() {
         Some(I32Exit(status)) => format!("the plugin exited with status {status}"),

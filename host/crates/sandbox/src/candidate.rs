@@ -113,7 +113,9 @@ fn show_problems(problems: &[ConfigProblem]) -> String {
 fn failed(stage: Stage, call: &str, error: &CallError) -> Failure {
     let may_pass = match error {
         CallError::Unavailable { .. } => true,
-        CallError::Limit { which, .. } => matches!(which, LimitKind::Cpu | LimitKind::Wall),
+        // A `prepare` that only waits would hold up the loading of every other plugin, again and again.
+        CallError::Limit { which: LimitKind::Wall, .. } => call != "prepare",
+        CallError::Limit { which, .. } => *which == LimitKind::Cpu,
         _ => false,
     };
     let reason = format!("{call}: {}", error.detail());

@@ -18,6 +18,12 @@ pub(crate) const TICK: Duration = Duration::from_millis(2);
 /// Memory of a slot that stays mapped between calls. Measured best together with `pagemap_scan`.
 const KEEP_RESIDENT: usize = 1 << 20;
 
+/// What one component may consist of: what the largest guests of every toolchain tried so far need, with
+/// room.
+const CORE_INSTANCES: u32 = 128;
+const MEMORIES: u32 = 4;
+const TABLES: u32 = 30;
+
 /// The ticker counts as dead after this long without a beat; far above what a loaded machine delays.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -71,15 +77,15 @@ pub(crate) fn compatibility_digest(engine: &Engine) -> [u8; 32] {
 fn pool(max_instances: u32, ceilings: &Limits) -> InstanceAllocationStrategy {
     let memory = ceilings.memory.max(ceilings.prepare_memory);
     let mut pool = PoolingAllocationConfig::new();
-    // A component is several core instances with several tables; the factors are what the largest
-    // guests of every toolchain tried so far need, with room.
+    // The totals are the product, so that no plugin can take another one's share.
     pool.total_component_instances(max_instances)
-        .total_core_instances(max_instances.saturating_mul(8))
-        .total_memories(max_instances.saturating_mul(2))
-        .total_tables(max_instances.saturating_mul(8))
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .total_core_instances(max_instances.saturating_mul(CORE_INSTANCES))
+        .total_memories(max_instances.saturating_mul(MEMORIES))
+        .total_tables(max_instances.saturating_mul(TABLES))
         .total_stacks(max_instances)
-        .max_memories_per_component(4)
-        .max_tables_per_component(30)
         .table_elements(40_000)
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)

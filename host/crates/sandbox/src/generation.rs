@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -25,6 +26,9 @@ use crate::versions::exports::{AuditPre, DataProviderPre, Exports, VcIssuancePre
 /// Lengths of what a plugin says about a failure; part of the contract in `wit/`.
 const MAX_MESSAGE: usize = 512;
 const MAX_DETAIL: usize = 4 << 10;
+
+/// When a call that found no room in the pool may come again.
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 /// A generation that may serve.
 pub(crate) struct Generation {
@@ -53,6 +57,14 @@ impl Kinds {
             Kind::VcIssuance => Self::VcIssuance(VcIssuancePre::new(contract, linked)?),
             Kind::Audit => Self::Audit(AuditPre::new(contract, linked)?),
         })
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::DataProvider(_) => Kind::DataProvider,
+            Self::VcIssuance(_) => Kind::VcIssuance,
+            Self::Audit(_) => Kind::Audit,
+        }
     }
 
     pub(crate) fn component(&self) -> &Component {
@@ -159,7 +171,7 @@ pub(crate) fn to_call_error(plugin: &str, error: types::Error) -> CallError {
         types::Error::InvalidRequest(problem) => CallError::InvalidRequest(message(problem)),
         types::Error::Unavailable(retry) => CallError::Unavailable {
             message: message(retry.problem),
-            retry_after: retry.after_ms.map(|ms| std::time::Duration::from_millis(ms.into())),
+            retry_after: retry.after_ms.map(|ms| Duration::from_millis(ms.into())),
         },
         types::Error::Misconfigured(problem) => CallError::Misconfigured(message(problem)),
         types::Error::Internal(problem) => CallError::Internal(message(problem)),
@@ -173,6 +185,7 @@ impl Fault {
         match self {
             Self::Limit { which, detail } => CallError::Limit { plugin, which, detail },
             Self::Trapped { detail } => CallError::Trapped { plugin, detail },
+            Self::NoRoom => CallError::Busy { plugin, retry_after: NO_ROOM_PAUSE },
         }
     }
 }

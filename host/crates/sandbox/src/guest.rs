@@ -15,6 +15,7 @@ use crate::capabilities::Capabilities;
 use crate::engine::TICK;
 use crate::imports::http::HttpState;
 use crate::imports::log::{LogMeter, LogRate};
+use crate::status::Kind;
 use crate::wasi::{self, Tail};
 
 /// Handles (blobs, files, streams) that one call may hold at once.
@@ -32,6 +33,7 @@ pub(crate) struct World {
     /// The plugin's name and the first digits of its digest, for log lines.
     pub(crate) plugin: Arc<str>,
     pub(crate) digest: Arc<str>,
+    pub(crate) kind: Kind,
     pub(crate) config: Arc<Map<String, Value>>,
     /// Snapshots by guest path.
     pub(crate) files: Arc<BTreeMap<String, Arc<[u8]>>>,

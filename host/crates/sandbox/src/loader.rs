@@ -1,6 +1,6 @@
 //! From files to a generation that may serve, stage by stage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::contract::{self, Shape};
 use crate::directory::{MAX_GRANT_BYTES, grant_path, read_plugin, read_regular};
 use crate::engine::compatibility_digest;
 use crate::generation::{Generation, Kinds};
-use crate::grant::Grant;
+use crate::grant::{Grant, Piece};
 use crate::guest::{Guest, World};
 use crate::imports::log::LogRate;
 use crate::limits::Limits;
@@ -121,11 +121,20 @@ impl Loader {
     /// Whether the server waits for a plugin whose files are not right. `None` where the grant file does
     /// not tell.
     pub(crate) async fn is_required(&self, name: &str) -> Option<bool> {
+        Grant::is_required(&self.grant_text(name).await?)
+    }
+
+    /// What the grant file of a plugin allows whose files are not right. `None` where it does not tell.
+    pub(crate) async fn granted(&self, name: &str) -> Option<BTreeSet<Piece>> {
+        let grant = Grant::parse(&self.grant_text(name).await?, &self.dir, &self.ceilings);
+        grant.ok().map(|grant| grant.pieces())
+    }
+
+    async fn grant_text(&self, name: &str) -> Option<String> {
         let path = grant_path(&self.dir, name);
         let read =
             move || if path.exists() { read_regular(&path, MAX_GRANT_BYTES, "grant file") } else { Ok(Vec::new()) };
-        let text = String::from_utf8(blocking(read).await.flatten().ok()?).ok()?;
-        Grant::is_required(&text)
+        String::from_utf8(blocking(read).await.flatten().ok()?).ok()
     }
 
     /// The same for an earlier release.
@@ -172,6 +181,7 @@ impl Loader {
             world: World {
                 plugin: name.into(),
                 digest: cut(&sha256, 12).into(),
+                kind: kinds.kind(),
                 config: Arc::new(grant.config),
                 files: Arc::new(files),
                 prepared: Arc::new([]),

@@ -12,9 +12,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::directory::{self, Fingerprint};
 use crate::limits::Limits;
-use crate::loader::{Failure, Loader, Outcome, Verified};
+use crate::loader::{Failure, Loader, Outcome, Verified, rejected};
 use crate::options::{Controls, SandboxOptions};
 use crate::registry::{Registry, Slot};
+use crate::status::Stage;
 
 /// How many looks wait for files to settle before the rest is left to the next change.
 const MAX_LOOKS: u32 = 20;
@@ -184,7 +185,7 @@ impl Manager {
     async fn load(&mut self, name: &str, slot: &Slot) {
         if self.controls.get(name).is_some_and(|control| control.disabled) {
             self.entries.entry(name.to_owned()).or_default().active = None;
-            slot.disable();
+            slot.disable(self.loader.is_required(name).await);
             return;
         }
         let outcome = self.try_load(name, slot).await;
@@ -211,6 +212,10 @@ impl Manager {
             Ok(verified) => verified,
             Err(failure) => {
                 slot.unreadable(self.loader.is_required(name).await);
+                // The component, its pin or a granted file is not right; what the grant file says still counts.
+                if let Some(granted) = self.loader.granted(name).await {
+                    slot.withdraw(&granted);
+                }
                 return Err(failure);
             }
         };
@@ -235,7 +240,15 @@ impl Manager {
         let newest = self.loader.verify(name).await?;
         let held = self.controls.get(name).and_then(|control| control.held.as_ref());
         match held.filter(|held| held.instead_of == newest.release) {
-            Some(held) => self.loader.verify_former(name, &held.release).await,
+            Some(held) => {
+                let former = self.loader.verify_former(name, &held.release).await?;
+                if former.grant.pieces().is_subset(&newest.grant.pieces()) {
+                    return Ok(former);
+                }
+                let reason = "the earlier release had grants that the grant file no longer gives: put them back there to \
+                              go back to it";
+                Err(rejected(Stage::Verified, reason.to_owned()))
+            }
             None => Ok(newest),
         }
     }

@@ -15,6 +15,7 @@ pub use crate::bindings::host::kv::KvError;
 pub use crate::bindings::host::sign::SignError;
 pub use crate::bindings::host::sql::{DatabaseError, Rows, SqlError, Value as SqlValue};
 use crate::grant::{HttpGrant, KvGrant, SignGrant, StatementGrant};
+use crate::status::Kind;
 
 /// All of them. Clones share everything.
 #[derive(Clone)]
@@ -116,6 +117,8 @@ pub struct Reader {
     pub plugin: String,
     /// First digits of its digest, in hex.
     pub digest: String,
+    /// What it is for.
+    pub kind: Kind,
     /// The issuer of the call; empty where there is none.
     pub issuer_id: String,
     /// The request of the call; empty where there is none.

@@ -119,9 +119,10 @@ impl Slot {
     }
 
     /// An operator wants none of its generations to serve.
-    pub(crate) fn disable(&self) {
+    pub(crate) fn disable(&self, required: Option<bool>) {
         self.serving.store(None);
         let mut newest = self.newest();
+        newest.required = required.unwrap_or(newest.required);
         newest.stage = Stage::Disabled;
         newest.failed_at = None;
         newest.missing_grants = None;

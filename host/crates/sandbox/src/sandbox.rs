@@ -101,6 +101,13 @@ impl Sandbox {
     /// Puts what operators decided about plugins into force: all of it, so that what is not named is as
     /// the files have it. Returns when that is done.
     pub async fn control(&self, controls: Controls) {
+        // The manager may be compiling for minutes: taking out of service does not wait for it.
+        let plugins = self.inner.registry.load_full();
+        for (name, _) in controls.iter().filter(|(_, control)| control.disabled) {
+            if let Some(slot) = plugins.get(name) {
+                slot.disable(None);
+            }
+        }
         self.order(|done| Order::Control { controls, done }).await;
     }
 

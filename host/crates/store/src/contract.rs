@@ -148,7 +148,9 @@ pub trait Issuances: Send + Sync {
 #[async_trait]
 pub trait Deferred: Send + Sync {
     /// Records what asking has taken (nonces, events, and credentials where they exist and only wait) together with
-    /// the transaction. `Conflict` when the issuer has a transaction of that hash.
+    /// the transaction. `Conflict` when the issuer has a transaction of that hash. Of many racing callers no more than
+    /// [`MAX_PENDING_PER_OFFER`](crate::MAX_PENDING_PER_OFFER) get one for the same offer, as long as those are pending
+    /// and have not expired at `created_at`; the others write nothing.
     async fn create_deferred(
         &self,
         deferred: &DeferredRecord,
@@ -231,8 +233,8 @@ pub trait Deliveries: Send + Sync {
     async fn release_delivery(&self, plugin: &str, holder: &str) -> Result<bool, StoreError>;
     /// By plugin.
     async fn deliveries(&self) -> Result<Vec<DeliveryState>, StoreError>;
-    /// The plugin is gone for good: events need not wait for it any more. `false` when it was not known; the event is
-    /// not written then.
+    /// The plugin is gone for good: events need not wait for it any more. `false` when it was not known or a host has
+    /// the lease at the event's time; the event is not written then.
     async fn forget_delivery(&self, plugin: &str, event: &AuditEvent) -> Result<bool, StoreError>;
 }
 

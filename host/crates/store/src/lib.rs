@@ -39,8 +39,8 @@ pub use migrations::{MigrationName, MigrationStatus};
 pub use records::{
     AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, DeferredLease,
     DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, DeliveryAdvance, DeliveryLease, DeliveryState,
-    EventOutcome, IssuanceBatch, IssuanceOutcome, IssuerRecord, KeyRecord, KeyState, OfferRecord, PluginControl,
-    Published, RedeemOffer, Redemption, StoredCredential, Timestamp, UsedNonce,
+    EventOutcome, IssuanceBatch, IssuanceOutcome, IssuerRecord, KeyRecord, KeyState, MAX_PENDING_PER_OFFER,
+    OfferRecord, PluginControl, Published, RedeemOffer, Redemption, StoredCredential, Timestamp, UsedNonce,
 };
 pub use sql::MAX_EVENTS_PER_READ;
 

@@ -101,6 +101,9 @@ fn check_binding(
     claims: &Map<String, Value>,
     expected: &Expected<'_>,
 ) -> Result<Binding, VerifyError> {
+    if expected.holder.is_some() && subjects(credential).len() > 1 {
+        return Err(VerifyError::SeveralSubjects);
+    }
     let ids: Vec<&Value> = subjects(credential).into_iter().filter_map(|subject| subject.get("id")).collect();
     if let Some(sub) = claims.get("sub")
         && ids.iter().any(|id| *id != sub)

@@ -168,3 +168,30 @@ async fn the_systems_resolver_knows_this_machine() {
     assert_eq!(get(&client, &origin).await.unwrap().status(), 200);
     assert!(system.resolve("no-such-host.invalid").await.is_err());
 }
+
+/// Counts who asks, and never answers.
+#[derive(Debug, Default)]
+struct Counting(std::sync::atomic::AtomicUsize);
+
+#[async_trait]
+impl Resolver for Counting {
+    async fn resolve(&self, _: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        std::future::pending().await
+    }
+}
+
+/// What a system's look-up holds is a thread, whether or not somebody still waits for it.
+#[tokio::test]
+async fn a_client_holds_few_look_ups_however_often_it_gives_up() {
+    let counting = Arc::new(Counting::default());
+    let mut policy = policy(&["http://registry.test:9000".to_owned()]);
+    policy.connect_timeout = std::time::Duration::from_millis(5);
+    let resolver: Arc<dyn Resolver> = Arc::clone(&counting) as _;
+    let client = Client::new(&policy, &egress(resolver)).unwrap();
+    for _ in 0..20 {
+        let error = get(&client, "http://registry.test:9000").await.unwrap_err();
+        assert_eq!(kind(&error), "dns", "{error:?}");
+    }
+    assert_eq!(counting.0.load(std::sync::atomic::Ordering::SeqCst), 8);
+}

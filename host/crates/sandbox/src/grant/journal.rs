@@ -42,7 +42,8 @@ pub(super) struct JournalSection {
     name: String,
     /// Bytes of one file. Default 64MiB, at most 16GiB.
     max_file: Option<Size>,
-    /// How many rotated files are kept; the oldest is removed beyond it. Default 0: all of them.
+    /// How many rotated files are kept; the oldest is removed beyond it, so that a plugin that writes
+    /// enough pushes them out. Default 0: all of them.
     keep: Option<u32>,
 }
 

@@ -33,7 +33,7 @@ pub(super) struct SecretsSection {
     /// Their names in the server's configuration.
     names: Vec<String>,
     /// Whether the plugin may read their values (`chancery:host/reveal`). Each reading is an audit
-    /// event. Default false.
+    /// event (of an audit plugin, a log line). Default false.
     #[serde(default)]
     reveal: bool,
 }

@@ -5,6 +5,7 @@ use wasmtime::component::Resource;
 use super::{size, slice};
 use crate::bindings::host::blobs::{BlobError, Host, HostBlob};
 use crate::guest::Guest;
+use crate::text::cut;
 
 /// Bytes of a media type; part of the contract in `wit/`.
 const MAX_MEDIA_TYPE: usize = 255;
@@ -20,8 +21,9 @@ pub struct Blob {
 impl Host for Guest {}
 
 impl HostBlob for Guest {
-    fn new(&mut self, mut media_type: String) -> wasmtime::Result<Resource<Blob>> {
-        media_type.truncate(media_type.floor_char_boundary(MAX_MEDIA_TYPE));
+    fn new(&mut self, media_type: String) -> wasmtime::Result<Resource<Blob>> {
+        // A copy: a text that is cut keeps the memory of the whole.
+        let media_type = cut(&media_type, MAX_MEDIA_TYPE).to_owned();
         let content = Vec::new();
         Ok(self.table.push(Blob { media_type, content })?)
     }

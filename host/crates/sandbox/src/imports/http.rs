@@ -13,6 +13,9 @@ use crate::ports::{HttpClient, HttpFault};
 /// Bytes of the headers of one request or response, as they lie in memory.
 const MAX_FIELDS_BYTES: usize = 64 << 10;
 
+/// Bytes that a guest writes into a body at once.
+const BODY_CHUNK: usize = 64 << 10;
+
 type Sent = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Done), Error>> + Send>;
 type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
@@ -45,6 +48,11 @@ impl WasiHttpView for Guest {
 }
 
 impl WasiHttpHooks for Hooks {
+    /// What was not sent yet lies in the host's memory.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+
     /// The client writes it.
     fn set_host_header(&mut self) -> bool {
         false

@@ -106,6 +106,9 @@ impl Journal {
         }
         let end = if torn { file.write_all(b"\n") } else { Ok(()) };
         let written = end.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_data());
+        // A new file is on disk when its directory names it.
+        let named = || if before == 0 { sync_directory(&self.grant.dir) } else { Ok(()) };
+        let written = written.and_then(|()| named());
         written.map_err(|error| {
             // What is there by half would run into the next line.
             let _ = file.set_len(before);

@@ -101,10 +101,9 @@ fn emit(guest: &Guest, level: Level, message: &str, fields: &str) {
 
 /// One `name=value` after the other, values quoted where they need it.
 fn joined(fields: &[(String, String)]) -> String {
-    let show = |(name, value): &(String, String)| {
-        let plain = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || "-_.:/".contains(c));
-        if plain { format!("{}={value}", escaped(name)) } else { format!("{}={value:?}", escaped(name)) }
-    };
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "-_.:/".contains(c));
+    let shown = |text: &str| if plain(text) { text.to_owned() } else { format!("{text:?}") };
+    let show = |(name, value): &(String, String)| format!("{}={}", shown(name), shown(value));
     let shown: Vec<String> = fields.iter().take(MAX_FIELDS).map(show).collect();
     shown.join(" ")
 }

@@ -49,6 +49,7 @@ impl reveal::Host for Guest {
         let reader = Reader {
             plugin: self.world.plugin.to_string(),
             digest: self.world.digest.to_string(),
+            kind: self.world.kind,
             issuer_id: self.context.issuer_id.clone(),
             request_id: self.context.request_id.clone(),
         };

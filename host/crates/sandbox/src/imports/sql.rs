@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bindings::host::sql::{Host, Rows, SqlError, Value};
+use crate::bindings::host::sql::{DatabaseError, Host, Rows, SqlError, Value};
 use crate::grant::Parameter;
 use crate::guest::{CallContext, Guest};
 
@@ -18,7 +18,11 @@ impl Host for Guest {
         self.sql_runs_left = left;
         let params = match filled(&granted.params, params, &self.context) {
             Ok(params) => params,
-            Err(reason) => return Ok(Err(SqlError::BadParameter(reason))),
+            Err(error) => {
+                let (plugin, request_id) = (&*self.world.plugin, &self.context.request_id);
+                tracing::warn!(plugin, request_id, statement, ?error, "a statement's parameters cannot be filled");
+                return Ok(Err(error));
+            }
         };
         let within = granted.timeout.min(time_left(&self.context));
         Ok(self.cpu.during(granted.port.run(params, within)).await)
@@ -26,14 +30,16 @@ impl Host for Guest {
 }
 
 /// All parameters in the order of the statement. The guest's own fill the places that are left to it.
-fn filled(places: &[Parameter], own: Vec<Value>, call: &CallContext) -> Result<Vec<Value>, String> {
+fn filled(places: &[Parameter], own: Vec<Value>, call: &CallContext) -> Result<Vec<Value>, SqlError> {
     let wanted = places.iter().filter(|place| **place == Parameter::Plugin).count();
+    let miscounted =
+        || SqlError::BadParameter(format!("the plugin gives {} parameters, and {wanted} are left to it", own.len()));
     if own.len() != wanted {
-        return Err(format!("the plugin gives {} parameters, and {wanted} are left to it", own.len()));
+        return Err(miscounted());
     }
-    let mut own = own.into_iter();
+    let mut own = own.iter();
     let fill = |place: &Parameter| match place {
-        Parameter::Plugin => own.next().ok_or_else(|| "a parameter is missing".to_owned()),
+        Parameter::Plugin => own.next().cloned().ok_or_else(miscounted),
         Parameter::SubjectId => text(&call.subject_id, "@subject.id"),
         Parameter::IssuerId => text(&call.issuer_id, "@issuer.id"),
         Parameter::ConfigurationId => text(&call.configuration_id, "@configuration.id"),
@@ -42,28 +48,35 @@ fn filled(places: &[Parameter], own: Vec<Value>, call: &CallContext) -> Result<V
     places.iter().map(fill).collect()
 }
 
-fn text(value: &str, name: &str) -> Result<Value, String> {
+fn text(value: &str, name: &str) -> Result<Value, SqlError> {
     if value.is_empty() {
-        return Err(format!("{name} is not known in this call"));
+        return Err(unfit(format!("{name} is not known in this call")));
     }
     Ok(Value::Text(value.to_owned()))
 }
 
 /// A claim that is missing is an error, never NULL: a condition on NULL may select other people.
-fn claim(path: &[String], call: &CallContext) -> Result<Value, String> {
+fn claim(path: &[String], call: &CallContext) -> Result<Value, SqlError> {
     let name = || format!("@subject.claims.{}", path.join("."));
     let mut found = &*call.subject_claims;
     for member in path {
-        found = found.get(member).ok_or_else(|| format!("{} is not among the subject's claims", name()))?;
+        let inner = found.get(member);
+        found = inner.ok_or_else(|| unfit(format!("{} is not among the subject's claims", name())))?;
     }
     match found {
         serde_json::Value::String(text) => Ok(Value::Text(text.clone())),
         serde_json::Value::Bool(truth) => Ok(Value::Boolean(*truth)),
         serde_json::Value::Number(number) => {
-            number.as_i64().map(Value::Int).ok_or_else(|| format!("{} is no whole number", name()))
+            number.as_i64().map(Value::Int).ok_or_else(|| unfit(format!("{} is no whole number", name())))
         }
-        _ => Err(format!("{} is neither text, whole number nor truth value", name())),
+        _ => Err(unfit(format!("{} is neither text, whole number nor truth value", name()))),
     }
+}
+
+/// The call's data do not fit the statement: what a database calls a null value that is not allowed. Not the plugin's
+/// fault, nor the operator's.
+fn unfit(message: String) -> SqlError {
+    SqlError::Database(DatabaseError { code: "22004".to_owned(), message })
 }
 
 fn time_left(call: &CallContext) -> Duration {
@@ -87,7 +100,8 @@ mod tests {
     }
 
     fn fill(places: &[Parameter], own: Vec<Value>) -> Result<Vec<String>, String> {
-        filled(places, own, &call()).map(|values| values.iter().map(|value| format!("{value:?}")).collect())
+        let filled = filled(places, own, &call()).map_err(|error| format!("{error:?}"));
+        filled.map(|values| values.iter().map(|value| format!("{value:?}")).collect())
     }
 
     fn path(names: &[&str]) -> Parameter {

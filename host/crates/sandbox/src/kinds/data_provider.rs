@@ -53,6 +53,6 @@ impl Generation {
 
 fn take_attachment(guest: &mut Guest, attachment: GuestAttachment) -> Result<Attachment, String> {
     let blob = guest.table.delete(attachment.content);
-    let blob = blob.map_err(|error| format!("attachment {:?}: {error}", attachment.name))?;
+    let blob = blob.map_err(|error| format!("attachment {:?}: {error}", cut(&attachment.name, MAX_SHOWN)))?;
     Ok(Attachment { name: attachment.name, media_type: blob.media_type, content: blob.content })
 }

@@ -106,6 +106,9 @@ async fn too_many_of_anything_is_refused_when_compiling() {
     let instances = "(core instance (instantiate $empty))".repeat(5_000);
     let instances = format!("(core module $empty) {instances}");
     rejected(&minimal_with("", &instances), Stage::Compiled, "instances count exceeds limit of 1000").await;
+    // Within what a component may have, and beyond its share of the pool.
+    let instances = format!("(core module $empty) {}", "(core instance (instantiate $empty))".repeat(900));
+    rejected(&minimal_with("", &instances), Stage::Compiled, "901 core module instances").await;
 }
 
 #[tokio::test]

@@ -233,6 +233,25 @@ async fn a_release_that_is_not_there_or_was_changed_is_refused() {
 }
 
 #[tokio::test]
+async fn going_back_gives_no_grant_back() {
+    let files = |text: &str| format!("{}\n[[grants.files]]\nhost = \"data.csv\"\nguest = \"/data.csv\"", grant(text));
+    let mut host = Host::new();
+    host.put("data.csv", "1");
+    host.put("hostile.wasm", hostile());
+    host.put("hostile.toml", files("one"));
+    host.start().await;
+    let one = host.status("hostile").release.unwrap();
+    host.put("hostile.toml", grant("two"));
+    host.sandbox().rescan().await;
+    let two = host.status("hostile").release.unwrap();
+    host.sandbox().control(only(held(&one, &two))).await;
+    let status = host.status("hostile");
+    assert_eq!((status.stage, status.failed_at), (Stage::Rejected, Some(Stage::Verified)), "{status:?}");
+    assert!(status.reason.unwrap().contains("grants that the grant file no longer gives"));
+    assert_eq!(answer(host.sandbox()).await, "two");
+}
+
+#[tokio::test]
 async fn required_shows_whatever_became_of_the_plugin() {
     const REQUIRED: &str = "[plugin]\nrequired = true";
     for (wasm, grant, stage) in [

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use super::fixtures::*;
 use super::{RACERS, TestDatabase, open_two, race};
 use crate::{
-    DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, IssuanceBatch, IssuanceOutcome, Store, StoreError,
+    DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, IssuanceBatch, IssuanceOutcome,
+    MAX_PENDING_PER_OFFER, Store, StoreError,
 };
 
 /// Nothing of its own.
@@ -242,6 +243,57 @@ pub(crate) async fn racing_callers_issue_once(database: &impl TestDatabase) {
     assert_eq!(answers.iter().filter(|answer| **answer == Some(IssuanceOutcome::Recorded)).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.is_none()).count(), RACERS - 1);
     assert_eq!(trail(&*stores[0], "a").await.len(), 1);
+}
+
+pub(crate) async fn one_offer_has_so_many_pending_transactions(database: &impl TestDatabase) {
+    let store = database.open().await;
+    for number in 0..MAX_PENDING_PER_OFFER {
+        defer(&*store, &format!("t{number}")).await;
+    }
+    let (one_more, taken) = (deferred("a", "more"), batch("a", &["n"], &["c"]));
+    let before = database.dump().await;
+    let refused = store.create_deferred(&one_more, &taken).await.unwrap();
+    assert_eq!(refused, IssuanceOutcome::TooManyPending);
+    assert_eq!(database.dump().await, before, "nothing was taken for it");
+
+    let others = [
+        deferred("b", "more"),
+        DeferredRecord { offer_id: Some("other".into()), ..deferred("a", "other") },
+        DeferredRecord { offer_id: None, ..deferred("a", "none") },
+    ];
+    for other in others {
+        let outcome = store.create_deferred(&other, &batch(&other.issuer_id, &[], &[])).await.unwrap();
+        assert_eq!(outcome, IssuanceOutcome::Recorded, "{other:?}");
+    }
+    // What has ended makes room: the one that failed, and the one that has come to its credential.
+    let (failed, finished) = (leased(&*store, "t0").await, leased(&*store, "t1").await);
+    assert!(store.fail_deferred(&failed, &refusal("a", "credential.issue")).await.unwrap());
+    store.finish_deferred(&finished, &nothing()).await.unwrap().unwrap();
+    assert_eq!(store.create_deferred(&one_more, &taken).await.unwrap(), IssuanceOutcome::Recorded);
+    defer(&*store, "last").await;
+    assert_eq!(store.create_deferred(&deferred("a", "u"), &nothing()).await.unwrap(), IssuanceOutcome::TooManyPending);
+    // So does what has expired, whether it was deleted or not.
+    for (now, outcome) in [(micros(99_999_999), IssuanceOutcome::TooManyPending), (at(100), IssuanceOutcome::Recorded)]
+    {
+        let late = DeferredRecord { created_at: now, expires_at: at(200), ..deferred("a", "late") };
+        assert_eq!(store.create_deferred(&late, &nothing()).await.unwrap(), outcome);
+    }
+}
+
+pub(crate) async fn racers_defer_no_more_than_one_offer_may(database: &impl TestDatabase) {
+    let stores = open_two(database).await;
+    stores[0].create_offer(&offer("a", "offer", "1"), &event("a", "offer.create")).await.unwrap();
+    let answers = race(RACERS, |number| {
+        let store = Arc::clone(&stores[number % 2]);
+        async move {
+            let (nonce, hash) = (format!("n{number}"), format!("t{number}"));
+            store.create_deferred(&deferred("a", &hash), &batch("a", &[&nonce], &[])).await.unwrap()
+        }
+    })
+    .await;
+    let recorded = answers.iter().filter(|answer| **answer == IssuanceOutcome::Recorded).count();
+    assert_eq!(recorded, usize::try_from(MAX_PENDING_PER_OFFER).unwrap());
+    assert!(answers.iter().all(|answer| matches!(answer, IssuanceOutcome::Recorded | IssuanceOutcome::TooManyPending)));
 }
 
 pub(crate) async fn a_failed_transaction_is_gone(database: &impl TestDatabase) {

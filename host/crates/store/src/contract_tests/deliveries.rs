@@ -139,6 +139,8 @@ pub(crate) async fn a_forgotten_delivery_holds_nothing_back(database: &impl Test
 
     let forget = event("a", "audit.forget");
     assert!(!store.forget_delivery("unknown", &forget).await.unwrap());
+    assert!(!store.forget_delivery("gone", &forget).await.unwrap(), "a host delivers to it");
+    assert!(store.release_delivery("gone", "h").await.unwrap());
     assert!(store.forget_delivery("gone", &forget).await.unwrap());
     assert!(!store.forget_delivery("gone", &forget).await.unwrap());
     assert!(!store.advance_delivery(&delivery_advance("gone", "h", 0, 1), &[]).await.unwrap());

@@ -133,6 +133,8 @@ macro_rules! contract_suite {
                 a_transaction_is_finished_once,
                 a_refused_issuance_leaves_the_transaction,
                 racing_callers_issue_once,
+                one_offer_has_so_many_pending_transactions,
+                racers_defer_no_more_than_one_offer_may,
                 a_failed_transaction_is_gone,
                 deferred_transactions_of_two_issuers_are_apart,
                 delete_expired_spares_a_transaction_that_somebody_goes_on_with,

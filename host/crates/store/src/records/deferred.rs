@@ -2,6 +2,9 @@
 
 use super::Timestamp;
 
+/// How many transactions of one offer may be pending at a time: more than a wallet has a use for.
+pub const MAX_PENDING_PER_OFFER: u32 = 32;
+
 /// A credential that was asked for and is not ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeferredRecord {

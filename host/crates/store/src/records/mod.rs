@@ -7,7 +7,9 @@ mod plugins;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use deferred::{DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate};
+pub use deferred::{
+    DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, MAX_PENDING_PER_OFFER,
+};
 pub use plugins::{DeliveryAdvance, DeliveryLease, DeliveryState, PluginControl};
 
 /// A point in time as both databases keep it, so that what is read equals what was written: cut to
@@ -247,6 +249,8 @@ pub enum IssuanceOutcome {
     CredentialExists {
         credential_id: String,
     },
+    /// Of deferring only: [`MAX_PENDING_PER_OFFER`] transactions of the offer wait already.
+    TooManyPending,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write, unavail
 use crate::contract::{Deferred, StoreError};
 use crate::records::{
     AuditEvent, DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, IssuanceBatch,
-    IssuanceOutcome, Timestamp,
+    IssuanceOutcome, MAX_PENDING_PER_OFFER, Timestamp,
 };
 
 macro_rules! columns {
@@ -21,6 +21,10 @@ const INSERT: &str = concat!(
 );
 const FIND: &str =
     concat!("SELECT ", columns!(), " FROM deferred_transactions WHERE issuer_id = $1 AND transaction_hash = $2");
+// Changes nothing: whoever defers for the offer waits here for the one before him, and then counts his row too.
+const LOCK_OFFER: &str = "UPDATE offers SET tx_attempts_left = tx_attempts_left WHERE issuer_id = $1 AND offer_id = $2";
+const COUNT_PENDING: &str = "SELECT COUNT(*) AS pending FROM deferred_transactions \
+    WHERE issuer_id = $1 AND offer_id = $2 AND state = 'pending' AND expires_at > $3";
 const LEASE: &str = concat!(
     "UPDATE deferred_transactions SET lease_holder = $3, lease_until = $4, attempts = attempts + 1 \
      WHERE issuer_id = $1 AND transaction_hash = $2 AND state = 'pending' AND expires_at > $5 \
@@ -98,6 +102,9 @@ impl Operation for Create {
     type Answer = IssuanceOutcome;
 
     async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<IssuanceOutcome>, StoreError> {
+        if write.has_too_many_pending(&self.deferred).await? {
+            return Ok(Verdict::RollBack(IssuanceOutcome::TooManyPending));
+        }
         let outcome = write.record_one(&self.issuance).await?;
         if outcome == IssuanceOutcome::Recorded {
             write.execute(insert(&self.deferred)).await?;
@@ -185,6 +192,15 @@ impl Operation for Fail {
 }
 
 impl<DB: Driver> Write<'_, DB> {
+    /// Comes before all else that is locked, so that no two who defer wait for each other.
+    async fn has_too_many_pending(&mut self, new: &DeferredRecord) -> Result<bool, StoreError> {
+        let Some(offer_id) = &new.offer_id else { return Ok(false) };
+        self.execute(Statement::new(LOCK_OFFER).text(&new.issuer_id).text(offer_id)).await?;
+        let count = Statement::new(COUNT_PENDING).text(&new.issuer_id).text(offer_id).time(new.created_at);
+        let pending = self.fetch_first(count).await?.map_or(Ok(0), |row| row.integer("pending"))?;
+        Ok(pending >= i64::from(MAX_PENDING_PER_OFFER))
+    }
+
     async fn record_one(&mut self, issuance: &IssuanceBatch) -> Result<IssuanceOutcome, StoreError> {
         let outcome = self.record(&[issuance]).await?.into_iter().next();
         outcome.ok_or_else(|| unavailable("an issuance has no outcome"))

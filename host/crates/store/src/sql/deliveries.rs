@@ -17,7 +17,7 @@ const RELEASE: &str = "UPDATE audit_deliveries SET lease_holder = NULL, lease_un
     WHERE plugin = $1 AND lease_holder = $2";
 const LIST: &str = "SELECT plugin, delivered_sequence, lease_holder, lease_until, updated_at FROM audit_deliveries \
     ORDER BY plugin";
-const FORGET: &str = "DELETE FROM audit_deliveries WHERE plugin = $1";
+const FORGET: &str = "DELETE FROM audit_deliveries WHERE plugin = $1 AND (lease_until IS NULL OR lease_until <= $2)";
 
 #[async_trait]
 impl<DB: Driver> Deliveries for SqlStore<DB> {
@@ -100,7 +100,7 @@ impl Operation for Forget {
     type Answer = bool;
 
     async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<bool>, StoreError> {
-        if write.execute(Statement::new(FORGET).text(&self.plugin)).await? == 0 {
+        if write.execute(Statement::new(FORGET).text(&self.plugin).time(self.event.at)).await? == 0 {
             return Ok(Verdict::Commit(false));
         }
         write.append_events(&[&self.event]).await?;

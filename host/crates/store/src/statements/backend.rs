@@ -353,7 +353,10 @@ impl From<StatementError> for CheckError {
             StatementError::Unavailable { reason, detail } => Self::Unavailable { reason, detail },
             StatementError::Database { code, message } => Self::Refused { code, message },
             StatementError::UnsupportedColumn { column, r#type } => Self::UnsupportedColumn { column, r#type },
-            StatementError::Timeout | StatementError::TooLarge(_) | StatementError::BadParameter(_) => {
+            StatementError::Timeout
+            | StatementError::TooLarge(_)
+            | StatementError::BadParameter(_)
+            | StatementError::BadValue(_) => {
                 Self::Unavailable { reason: "the database did not answer in time", detail: error.to_string() }
             }
         }

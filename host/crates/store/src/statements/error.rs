@@ -44,6 +44,9 @@ pub enum CheckError {
 pub enum StatementError {
     #[error("{0}")]
     BadParameter(String),
+    /// A text that does not fit where it goes. The host fills texts in from a call: wrong data, not a wrong set-up.
+    #[error("{0}")]
+    BadValue(String),
     #[error("the statement took too long")]
     Timeout,
     #[error("{reason}")]
@@ -64,12 +67,17 @@ impl StatementError {
         match self {
             Self::Unavailable { detail, .. } => Some(detail),
             Self::Database { message, .. } => Some(message),
-            Self::BadParameter(_) | Self::Timeout | Self::TooLarge(_) | Self::UnsupportedColumn { .. } => None,
+            Self::BadParameter(_)
+            | Self::BadValue(_)
+            | Self::Timeout
+            | Self::TooLarge(_)
+            | Self::UnsupportedColumn { .. } => None,
         }
     }
 }
 
 /// `index` counts from 0. The value itself is not shown.
 pub(super) fn bad_parameter(index: usize, expected: &str, found: &Value) -> StatementError {
-    StatementError::BadParameter(format!("parameter {}: expected {expected}, found {}", index + 1, found.kind()))
+    let text = format!("parameter {}: expected {expected}, found {}", index + 1, found.kind());
+    if matches!(found, Value::Text(_)) { StatementError::BadValue(text) } else { StatementError::BadParameter(text) }
 }

@@ -127,7 +127,7 @@ impl Dialect for MySql {
                 let number: u64 = row.try_get_unchecked(index).ok()?;
                 Some(i64::try_from(number).map_or_else(|_| Value::Numeric(number.to_string()), Value::Int))
             }
-            "FLOAT" => row.try_get_unchecked::<f32, _>(index).ok().map(|float| Value::Float(float.into())),
+            "FLOAT" => row.try_get_unchecked::<f32, _>(index).ok().map(|float| Value::Float(value::widened(float))),
             "DOUBLE" => row.try_get_unchecked(index).ok().map(Value::Float),
             "DECIMAL" => row.try_get_unchecked(index).ok().map(Value::Numeric),
             "DATE" => {

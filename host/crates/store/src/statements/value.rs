@@ -101,6 +101,11 @@ impl Value {
     }
 }
 
+/// A 32-bit number as the 64-bit one that is written with the same digits.
+pub(super) fn widened(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or_else(|_| value.into())
+}
+
 /// A decimal in plain notation, in its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decimal<'a> {

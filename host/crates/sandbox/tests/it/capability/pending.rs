@@ -105,3 +105,17 @@ async fn a_grant_that_is_taken_away_is_gone_even_if_the_rest_of_the_file_is_refu
     assert!(!status.is_serving());
     host.goes_on().await;
 }
+
+#[tokio::test]
+async fn a_grant_that_is_taken_away_is_gone_even_if_the_files_do_not_pass_their_first_checks() {
+    let host = Host::narrow("hostile-data", DATA).await;
+    host.put("hostile-data.wasm", "cut off");
+    host.sandbox().rescan().await;
+    assert!(host.status("hostile-data").is_serving(), "nothing was taken away");
+    host.put("hostile-data.toml", DATA.replace(KV, ""));
+    host.sandbox().rescan().await;
+    let status = host.status("hostile-data");
+    assert_eq!((status.stage, status.failed_at), (Stage::Rejected, Some(Stage::Verified)));
+    assert!(!status.is_serving());
+    host.goes_on().await;
+}

@@ -1,5 +1,5 @@
 use chancery_sandbox::ports::Reader;
-use chancery_sandbox::{CallError, PluginRequest};
+use chancery_sandbox::{CallError, Kind, PluginRequest};
 use serde_json::json;
 
 use super::DATA;
@@ -39,6 +39,7 @@ async fn each_reading_reaches_the_host_with_who_read() {
     let reader = |request_id: &str| Reader {
         plugin: "hostile-data".to_owned(),
         digest: sha256[..12].to_owned(),
+        kind: Kind::DataProvider,
         issuer_id: "default".to_owned(),
         request_id: request_id.to_owned(),
     };

@@ -131,7 +131,7 @@ pub(super) fn decode(bytes: &[u8], kind: Kind) -> Option<Value> {
         Kind::Int4 => Value::Int(i32::from_be_bytes(bytes.try_into().ok()?).into()),
         Kind::Int8 => Value::Int(i64::from_be_bytes(bytes.try_into().ok()?)),
         Kind::Oid => Value::Int(u32::from_be_bytes(bytes.try_into().ok()?).into()),
-        Kind::Float4 => Value::Float(f32::from_be_bytes(bytes.try_into().ok()?).into()),
+        Kind::Float4 => Value::Float(value::widened(f32::from_be_bytes(bytes.try_into().ok()?))),
         Kind::Float8 => Value::Float(f64::from_be_bytes(bytes.try_into().ok()?)),
         Kind::Numeric => return read_numeric(bytes),
         Kind::Text => Value::Text(utf8(bytes)?),

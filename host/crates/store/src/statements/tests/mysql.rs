@@ -78,6 +78,12 @@ async fn decimals_are_compared_exactly() {
 }
 
 #[tokio::test]
+async fn a_number_of_32_bits_keeps_its_digits() {
+    let database = mysql("create table t (single float); insert into t values (2.4)").await;
+    assert_eq!(database.row("select single from t", vec![]).await, [Value::Float(2.4)]);
+}
+
+#[tokio::test]
 async fn what_has_no_counterpart_is_named() {
     let database = mysql("create table t (spot point); insert into t values (point(1, 2))").await;
     let refused = database.read("select spot from t", vec![]).await;

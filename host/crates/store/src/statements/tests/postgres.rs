@@ -22,7 +22,7 @@ async fn every_type_goes_both_ways() {
         ("int8", Value::Int(i64::MIN), None),
         ("id8", Value::Int(i64::MAX), None),
         ("int8", text("-42"), Some(Value::Int(-42))),
-        ("float4", Value::Float(0.5), None),
+        ("float4", Value::Float(2.4), None),
         ("float8", Value::Float(0.1), None),
         ("float8", Value::Float(f64::INFINITY), None),
         ("numeric", Value::Numeric(numeric.into()), None),
@@ -116,8 +116,11 @@ async fn a_parameter_of_another_type_is_refused_before_it_is_sent() {
             "INET, which only a text that the statement casts can be, found a text",
         ),
     ] {
-        let result = database.read(sql, vec![value]).await;
-        assert_eq!(result, Err(StatementError::BadParameter(format!("parameter 1: expected {expected}"))), "{sql}");
+        let told = format!("parameter 1: expected {expected}");
+        // A text may be a person's own, and then nobody set anything up wrong.
+        let wrong_data = matches!(value, Value::Text(_));
+        let wrong = if wrong_data { StatementError::BadValue(told) } else { StatementError::BadParameter(told) };
+        assert_eq!(database.read(sql, vec![value]).await, Err(wrong), "{sql}");
     }
     database.is_healthy().await;
 }
