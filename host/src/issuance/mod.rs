@@ -23,6 +23,7 @@ use std::sync::Arc;
 use chancery_keys::{Entropy, EntropyError, Keyring};
 use chancery_sandbox::Sandbox;
 use chancery_store::{AuditEvent, EventOutcome, Store, Timestamp};
+use tokio::sync::Semaphore;
 
 use crate::audit::Actor;
 use crate::audit::required::Accepted;
@@ -41,7 +42,12 @@ pub struct Issuance {
     limits: config::Issuance,
     /// Set where audit plugins must have accepted the events before a wallet gets its credential.
     accepted: Option<Arc<dyn Accepted>>,
+    /// Turns for judging what other issuers signed.
+    judging: Semaphore,
 }
+
+/// Credentials of other issuers that are judged at once. They may be made to cost much, and no plugin's limits count it.
+const JUDGED_AT_ONCE: usize = 2;
 
 impl std::fmt::Debug for Issuance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,7 +64,16 @@ impl Issuance {
         entropy: Arc<dyn Entropy>,
         limits: config::Issuance,
     ) -> Self {
-        Self { store, sandbox, keyring, clock, entropy, limits, accepted: None }
+        Self {
+            store,
+            sandbox,
+            keyring,
+            clock,
+            entropy,
+            limits,
+            accepted: None,
+            judging: Semaphore::new(JUDGED_AT_ONCE),
+        }
     }
 
     /// From now on no wallet gets a credential whose events were not accepted.

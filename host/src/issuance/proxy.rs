@@ -1,5 +1,6 @@
 //! Mode `proxy`: ask another issuer for a credential for each key, verify what comes back, and pass it on as it is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,6 +18,7 @@ use super::configuration::{Format, Upstream};
 use super::credential::Credential;
 use super::error::Error;
 use super::patience::PAUSE;
+use super::proof::HolderKey;
 use super::subject::OfferSubject;
 use super::work::{Call, Finished, Issued, Progress, Stage, Work};
 
@@ -24,7 +26,7 @@ impl Issuance {
     pub(super) async fn pass_on(
         &self,
         call: &Call<'_>,
-        upstream: &Upstream,
+        upstream: &Arc<Upstream>,
         work: &mut Work,
     ) -> Result<Progress, Error> {
         let mut waiting = None;
@@ -35,12 +37,26 @@ impl Issuance {
         let mut finished = Vec::with_capacity(work.parts.len());
         for part in &work.parts {
             let Stage::Issued(issued) = &part.stage else { continue };
-            let verified =
-                upstream.verify(issued.body.as_bytes(), part.holder.as_ref(), call.now, self.limits.clock_skew);
-            let verified = verified.map_err(|error| Error::Rejected { reason: reason(&error), cause: error.into() })?;
+            let verified = self.judged(call, upstream, &issued.body, part.holder.clone()).await?;
             finished.push(self.taken_over(call, work, issued, &verified)?);
         }
         Ok(waiting.map_or(Progress::Done(finished), Progress::Waiting))
+    }
+
+    /// Verifies what another issuer signed, away from the threads that serve requests: hostile input may cost much.
+    async fn judged(
+        &self,
+        call: &Call<'_>,
+        upstream: &Arc<Upstream>,
+        body: &str,
+        holder: Option<HolderKey>,
+    ) -> Result<Verified, Error> {
+        let broken = |cause: &str| Error::broken("the credential could not be verified", cause);
+        let _turn = self.judging.acquire().await.map_err(|error| broken(&error.to_string()))?;
+        let (upstream, body, now, skew) = (Arc::clone(upstream), body.to_owned(), call.now, self.limits.clock_skew);
+        let judge = move || upstream.verify(body.as_bytes(), holder.as_ref(), now, skew);
+        let verified = tokio::task::spawn_blocking(judge).await.map_err(|error| broken(&error.to_string()))?;
+        verified.map_err(|error| Error::Rejected { reason: reason(&error), cause: error.into() })
     }
 
     /// Asks for one credential, or for what became of its ticket; `Some` where that has to be asked again.

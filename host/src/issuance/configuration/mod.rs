@@ -5,6 +5,7 @@ mod document;
 mod recipe;
 mod upstream;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_credential::claim_path::ClaimPath;
@@ -55,7 +56,7 @@ pub enum Making {
     /// We do, of data.
     Issuer(Box<Recipe>),
     /// Another issuer does.
-    Proxy(Box<Upstream>),
+    Proxy(Arc<Upstream>),
 }
 
 impl CredentialConfiguration {
@@ -78,7 +79,7 @@ impl CredentialConfiguration {
             Mode::Proxy => {
                 let upstream = Upstream::compile(&document)?;
                 let (credential_type, format) = (upstream.credential_type(), upstream.metadata());
-                (Making::Proxy(Box::new(upstream)), credential_type, format)
+                (Making::Proxy(Arc::new(upstream)), credential_type, format)
             }
         };
         let metadata = metadata(&document, format);
