@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::{HttpError, HttpErrorKind, Url, retry_after, wire};
-use crate::json;
+use crate::{json, trace};
 
 /// An HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,14 @@ impl Request {
     /// A JSON body, with its content type.
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// With the `traceparent` of this call, where the host traces it: for requests to a data source.
+    pub fn traced(self) -> Self {
+        match trace::traceparent() {
+            Some(parent) => self.header("traceparent", parent),
+            None => self,
+        }
     }
 
     /// Sends it and reads the whole answer. `timeout` is for all of it; the grant's own limit

@@ -55,11 +55,7 @@ struct Host;
 
 impl Outside for Host {
     fn send(&mut self, request: http::Request, timeout: Duration) -> Result<Response, HttpError> {
-        let request = match trace::traceparent() {
-            Some(parent) => request.header("traceparent", parent),
-            None => request,
-        };
-        request.send(timeout)
+        request.traced().send(timeout)
     }
 
     fn now(&self) -> SystemTime {
