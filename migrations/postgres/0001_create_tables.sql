@@ -119,12 +119,12 @@ CREATE TABLE offers (
 CREATE INDEX offers_expiry ON offers (kept_until);
 
 -- issued_credentials: every credential that exists. Written in the issuance's transaction, before the
--- credential is answered; `credential` is NULL where the configuration keeps the record only. Deleted only
--- on request, never by housekeeping.
+-- credential is answered; `credential` (sealed) is NULL where the configuration keeps the record only; it stands last,
+-- because SQLite reads through a long value to what follows it. `subject_hash` is a keyed hash of whom it is about. Deleted
+-- on request, and after `delete_after`.
 CREATE TABLE issued_credentials (
     issuer_id             TEXT COLLATE "C" NOT NULL,
     credential_id         TEXT COLLATE "C" NOT NULL,
-    credential            BYTEA,
     issue_date            TIMESTAMPTZ      NOT NULL,
     expiration_date       TIMESTAMPTZ,
     credential_type       TEXT             NOT NULL,
@@ -133,8 +133,199 @@ CREATE TABLE issued_credentials (
     configuration_id      TEXT COLLATE "C" NOT NULL,
     configuration_version BIGINT           NOT NULL,
     offer_id              TEXT COLLATE "C",
+    format                TEXT             NOT NULL,
+    subject_hash          TEXT COLLATE "C",
+    superseded_by         TEXT COLLATE "C",
+    delete_after          TIMESTAMPTZ,
+    credential            BYTEA,
     PRIMARY KEY (issuer_id, credential_id)
 );
+CREATE INDEX issued_credentials_created ON issued_credentials (issuer_id, created_time, credential_id);
+CREATE INDEX issued_credentials_type
+    ON issued_credentials (issuer_id, credential_type, created_time, credential_id);
+-- Partial: where it is not known whom a credential is about, nothing enters them.
+CREATE INDEX issued_credentials_subject
+    ON issued_credentials (issuer_id, subject_hash, created_time, credential_id) WHERE subject_hash IS NOT NULL;
+CREATE INDEX issued_credentials_retention ON issued_credentials (issuer_id, delete_after)
+    WHERE delete_after IS NOT NULL;
+
+-- credential_attributes: what a person's credentials can be found by beside their ids: values as keyed hashes of the
+-- issuer, for the claims that a configuration names. Written in the issuance's transaction. Goes with its credential.
+CREATE TABLE credential_attributes (
+    issuer_id     TEXT COLLATE "C" NOT NULL,
+    credential_id TEXT COLLATE "C" NOT NULL,
+    name          TEXT COLLATE "C" NOT NULL,
+    value_hash    TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (issuer_id, credential_id, name),
+    FOREIGN KEY (issuer_id, credential_id) REFERENCES issued_credentials (issuer_id, credential_id) ON DELETE CASCADE
+);
+CREATE INDEX credential_attributes_value ON credential_attributes (issuer_id, name, value_hash);
+
+-- status_lists: where entries are allocated: one bitmap for each purpose, whose entries share their indexes. An index is
+-- the keyed permutation of a counter value; hosts lease the counter in blocks (`next_slot`), so no index is ever given
+-- twice. `revision` counts the changes, `published_revision` those that the newest version shows. Written when a list
+-- opens, at each lease, change and publication. Never deleted.
+CREATE TABLE status_lists (
+    issuer_id              TEXT COLLATE "C" NOT NULL,
+    list_id                TEXT COLLATE "C" NOT NULL,
+    purposes               TEXT             NOT NULL,
+    capacity               BIGINT           NOT NULL CHECK (capacity > 0),
+    sealed_permutation_key BYTEA            NOT NULL,
+    next_slot              BIGINT           NOT NULL CHECK (next_slot >= 0 AND next_slot <= capacity),
+    revision               BIGINT           NOT NULL,
+    version                BIGINT           NOT NULL,
+    published_revision     BIGINT           NOT NULL,
+    valid_until            TIMESTAMPTZ,
+    created_at             TIMESTAMPTZ      NOT NULL,
+    updated_at             TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (issuer_id, list_id)
+);
+
+-- status_list_credential: the status list credentials, one for each purpose of a list; the id is its URL. What is
+-- published of it stands in `status_list_version`, its identity in `issued_credentials`, which keeps that row from being
+-- deleted. `credential_status` says whether its list still has entries to give. Never deleted.
+CREATE TABLE status_list_credential (
+    issuer_id         TEXT COLLATE "C" NOT NULL,
+    id                TEXT COLLATE "C" NOT NULL,
+    list_id           TEXT COLLATE "C" NOT NULL,
+    credential_id     TEXT COLLATE "C" NOT NULL,
+    credential_type   TEXT             NOT NULL,
+    status_purpose    TEXT COLLATE "C" NOT NULL,
+    capacity          BIGINT           NOT NULL,
+    credential_status TEXT             NOT NULL CHECK (credential_status IN ('available', 'full')),
+    cr_dtimes         TIMESTAMPTZ      NOT NULL,
+    upd_dtimes        TIMESTAMPTZ,
+    PRIMARY KEY (issuer_id, id),
+    UNIQUE (issuer_id, list_id, status_purpose),
+    FOREIGN KEY (issuer_id, credential_id) REFERENCES issued_credentials (issuer_id, credential_id)
+);
+
+-- credential_status: the entries of credentials in status lists, and what they say now. Written in the issuance's
+-- transaction, and at each change of a status. Goes with its credential, while its slot stays taken: the truth of a list
+-- is `status_change`.
+CREATE TABLE credential_status (
+    status_id                 BIGINT           NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    issuer_id                 TEXT COLLATE "C" NOT NULL,
+    credential_id             TEXT COLLATE "C" NOT NULL,
+    status_purpose            TEXT COLLATE "C" NOT NULL,
+    list_id                   TEXT COLLATE "C" NOT NULL,
+    status_list_credential_id TEXT COLLATE "C" NOT NULL,
+    status_list_index         BIGINT           NOT NULL,
+    status_value              BIGINT           NOT NULL CHECK (status_value IN (0, 1)),
+    is_current                BIGINT           NOT NULL CHECK (is_current IN (0, 1)),
+    status_timestamp          TIMESTAMPTZ      NOT NULL,
+    cr_dtimes                 TIMESTAMPTZ      NOT NULL,
+    upd_dtimes                TIMESTAMPTZ,
+    FOREIGN KEY (issuer_id, credential_id) REFERENCES issued_credentials (issuer_id, credential_id) ON DELETE CASCADE
+);
+CREATE INDEX credential_status_credential ON credential_status (issuer_id, credential_id);
+-- It must never stop anything: that no index is given twice is how they are allocated.
+CREATE UNIQUE INDEX credential_status_slot
+    ON credential_status (issuer_id, status_list_credential_id, status_list_index) WHERE is_current = 1;
+-- Partial: an entry that says nothing does not enter it.
+CREATE INDEX credential_status_set
+    ON credential_status (issuer_id, status_purpose, status_timestamp) WHERE status_value = 1;
+
+-- status_change: every change of an entry, in the order of the list's revisions, which have no gap. Written in the
+-- transaction of the change. Never deleted, and without a foreign key to the credential: a list that is built anew from
+-- it revokes what was revoked, also where the credential is gone.
+CREATE TABLE status_change (
+    issuer_id         TEXT COLLATE "C" NOT NULL,
+    list_id           TEXT COLLATE "C" NOT NULL,
+    revision          BIGINT           NOT NULL,
+    status_purpose    TEXT COLLATE "C" NOT NULL,
+    status_list_index BIGINT           NOT NULL,
+    status_value      BIGINT           NOT NULL CHECK (status_value IN (0, 1)),
+    changed_at        TIMESTAMPTZ      NOT NULL,
+    actor             TEXT             NOT NULL,
+    reason            TEXT,
+    event_id          TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (issuer_id, list_id, revision)
+);
+CREATE INDEX status_change_entry ON status_change (issuer_id, list_id, status_list_index);
+
+-- status_list_version: what was published of a list: its bitmap and the signed documents of all its status list
+-- credentials. Written at each publication. The newest stays; of former ones the last of each time window, until it is
+-- too old.
+CREATE TABLE status_list_version (
+    issuer_id    TEXT COLLATE "C" NOT NULL,
+    list_id      TEXT COLLATE "C" NOT NULL,
+    version      BIGINT           NOT NULL,
+    revision     BIGINT           NOT NULL,
+    published_at TIMESTAMPTZ      NOT NULL,
+    valid_until  TIMESTAMPTZ      NOT NULL,
+    bits         BYTEA            NOT NULL,
+    documents    BYTEA            NOT NULL,
+    PRIMARY KEY (issuer_id, list_id, version)
+);
+
+-- credential_tombstones: deleted credentials, by a keyed hash of the id, with the entries that they had: the id is never
+-- issued again, and reading it answers that it is gone. Written in the transaction of the deletion. Never deleted.
+CREATE TABLE credential_tombstones (
+    issuer_id       TEXT COLLATE "C" NOT NULL,
+    credential_hash TEXT COLLATE "C" NOT NULL,
+    slots           TEXT             NOT NULL,
+    deleted_at      TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (issuer_id, credential_hash)
+);
+
+-- idempotent_replies: what a client was answered under an idempotency key (sealed), for repeating the same request.
+-- Written in the transaction of what was answered. `credential_hash` is the keyed hash of the credential that it holds: it
+-- is emptied with that one's deletion. May be deleted when `expires_at` has passed.
+CREATE TABLE idempotent_replies (
+    issuer_id       TEXT COLLATE "C" NOT NULL,
+    client_id       TEXT COLLATE "C" NOT NULL,
+    key_hash        TEXT COLLATE "C" NOT NULL,
+    request_hash    TEXT COLLATE "C" NOT NULL,
+    sealed_reply    BYTEA            NOT NULL,
+    credential_hash TEXT COLLATE "C",
+    created_at      TIMESTAMPTZ      NOT NULL,
+    expires_at      TIMESTAMPTZ      NOT NULL,
+    PRIMARY KEY (issuer_id, client_id, key_hash)
+);
+CREATE INDEX idempotent_replies_expiry ON idempotent_replies (expires_at);
+CREATE INDEX idempotent_replies_credential ON idempotent_replies (issuer_id, credential_hash)
+    WHERE credential_hash IS NOT NULL;
+
+-- jobs: many credentials asked for at once. `done` and `failed` count its items. Written when it is made, and with each
+-- group of items. May be deleted when `expires_at` has passed and it has ended; one that is still loading then is
+-- cancelled first.
+CREATE TABLE jobs (
+    issuer_id        TEXT COLLATE "C" NOT NULL,
+    job_id           TEXT COLLATE "C" NOT NULL,
+    configuration_id TEXT COLLATE "C" NOT NULL,
+    state            TEXT             NOT NULL CHECK (state IN ('loading', 'running', 'finished', 'cancelled')),
+    total            BIGINT           NOT NULL CHECK (total >= 0),
+    done             BIGINT           NOT NULL CHECK (done >= 0),
+    failed           BIGINT           NOT NULL CHECK (failed >= 0),
+    actor            TEXT             NOT NULL,
+    created_at       TIMESTAMPTZ      NOT NULL,
+    updated_at       TIMESTAMPTZ      NOT NULL,
+    expires_at       TIMESTAMPTZ      NOT NULL,
+    lease_holder     TEXT,
+    lease_until      TIMESTAMPTZ,
+    PRIMARY KEY (issuer_id, job_id)
+);
+CREATE INDEX jobs_created ON jobs (issuer_id, created_at, job_id);
+-- Partial: what hosts look for is the work that is left.
+CREATE INDEX jobs_running ON jobs (created_at) WHERE state = 'running';
+CREATE INDEX jobs_expiry ON jobs (expires_at);
+
+-- job_items: what each credential of a job is made of (sealed, and empty once the item or its job has ended), and what
+-- became of it. An item is done in the transaction that records its credential. Goes with its job.
+CREATE TABLE job_items (
+    issuer_id     TEXT COLLATE "C" NOT NULL,
+    job_id        TEXT COLLATE "C" NOT NULL,
+    number        BIGINT           NOT NULL,
+    sealed_input  BYTEA            NOT NULL,
+    state         TEXT             NOT NULL CHECK (state IN ('pending', 'done', 'failed')),
+    credential_id TEXT COLLATE "C",
+    error         TEXT,
+    PRIMARY KEY (issuer_id, job_id, number),
+    FOREIGN KEY (issuer_id, job_id) REFERENCES jobs (issuer_id, job_id) ON DELETE CASCADE
+);
+-- Partial: those that are left.
+CREATE INDEX job_items_pending ON job_items (issuer_id, job_id, number) WHERE state = 'pending';
 
 -- deferred_transactions: credentials that were asked for and are not ready, by the hash of the transaction id that
 -- the wallet polls with. `sealed_state` is what is needed to go on (sealed), and empty once it is finished. Written
@@ -216,6 +407,36 @@ CREATE TABLE plugin_controls (
     changed_at      TIMESTAMPTZ      NOT NULL,
     changed_by      TEXT             NOT NULL,
     revision        BIGINT           NOT NULL
+);
+
+-- webhook_dead_letters: messages to issuers' backends that were given up: not taken, or too often not answered (status
+-- 0). Written when the delivery moves on without them; `queued_at` when an operator wants one sent again. Deleted when it
+-- was, when it is too old (`keep` of the webhook), and when its webhook is forgotten.
+CREATE TABLE webhook_dead_letters (
+    issuer_id   TEXT COLLATE "C" NOT NULL,
+    webhook     TEXT COLLATE "C" NOT NULL,
+    event_id    TEXT COLLATE "C" NOT NULL,
+    event_type  TEXT             NOT NULL,
+    occurred_at TIMESTAMPTZ      NOT NULL,
+    body        TEXT             NOT NULL,
+    status      BIGINT           NOT NULL,
+    reason      TEXT             NOT NULL,
+    attempts    BIGINT           NOT NULL,
+    failed_at   TIMESTAMPTZ      NOT NULL,
+    queued_at   TIMESTAMPTZ,
+    PRIMARY KEY (issuer_id, webhook, event_id)
+);
+CREATE INDEX webhook_dead_letters_age ON webhook_dead_letters (issuer_id, webhook, failed_at);
+-- Partial: few are sent again.
+CREATE INDEX webhook_dead_letters_queued
+    ON webhook_dead_letters (issuer_id, webhook, queued_at, event_id) WHERE queued_at IS NOT NULL;
+
+-- webhook_pauses: webhooks whose receiver answered that it is gone. They belong to the whole installation, so they have
+-- no issuer. Deleted when an operator resumes the webhook, or forgets it.
+CREATE TABLE webhook_pauses (
+    webhook   TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    paused_at TIMESTAMPTZ      NOT NULL,
+    reason    TEXT             NOT NULL
 );
 
 -- store_check: the row that the readiness check writes. It belongs to the whole installation, so it has

@@ -2,13 +2,18 @@
 //! together with its audit events, or not at all. Absence is `Option`, an expected refusal is a value,
 //! everything else is `StoreError::Unavailable`. No method reads a clock: every timestamp is given.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::records::{
-    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, DeferredLease,
-    DeferredLeasing, DeferredRecord, DeferredUpdate, DeliveryAdvance, DeliveryLease, DeliveryState, IssuanceBatch,
-    IssuanceOutcome, IssuerRecord, KeyRecord, OfferRecord, PluginControl, Published, RedeemOffer, Redemption,
-    StoredCredential, Timestamp,
+    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, CredentialQuery,
+    DeadLetter, DeadLetterCount, DeferredLease, DeferredLeasing, DeferredRecord, DeferredUpdate, Deletion,
+    DeletionOutcome, DeliveryAdvance, DeliveryFailure, DeliveryLease, DeliveryState, FoundCredential, IssuanceBatch,
+    IssuanceOutcome, IssuerRecord, JobItem, JobItemState, JobLease, JobRecord, KeyRecord, NewReply, OfferRecord,
+    PluginControl, Published, RedeemOffer, Redemption, Reissue, SlotLease, StatusChange, StatusEntry, StatusListHead,
+    StatusListRecord, StatusListVersion, StatusOutcome, StatusSlot, StatusUpdate, StoredCredential, StoredReply,
+    Timestamp, WebhookPause,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -127,15 +132,188 @@ pub trait Offers: Send + Sync {
 
 #[async_trait]
 pub trait Issuances: Send + Sync {
-    /// Records each batch in full (its nonces, its credentials, its events) or refuses it; a refused batch
-    /// leaves the others alone. Of two batches that exclude each other the earlier one wins. A credential
-    /// exists only when this has returned `Recorded` for it.
+    /// Records each batch in full (everything that it has) or refuses it; a refused batch leaves the others alone. Of
+    /// two batches that exclude each other the earlier one wins, and of two that replace each other's credentials the
+    /// later one. A batch whose idempotency key has a reply is refused for that before all else. A credential exists
+    /// only when this has returned `Recorded` for it. `Conflict`, for all of them, when a credential comes with an
+    /// entry that another one has: whoever allocates never gives one twice.
     async fn record_issuances(&self, batches: &[IssuanceBatch]) -> Result<Vec<IssuanceOutcome>, StoreError>;
     async fn find_credential(
         &self,
         issuer_id: &str,
         credential_id: &str,
     ) -> Result<Option<StoredCredential>, StoreError>;
+}
+
+/// Credentials after their issuance.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// At most `limit`, and at most [`MAX_CREDENTIALS_PER_READ`](crate::MAX_CREDENTIALS_PER_READ). Superseded ones are
+    /// among them, status lists are not. The credentials themselves are not read.
+    async fn find_credentials(&self, query: &CredentialQuery) -> Result<Vec<FoundCredential>, StoreError>;
+    /// Whether a credential of that keyed hash was deleted.
+    async fn is_deleted(&self, issuer_id: &str, credential_hash: &str) -> Result<bool, StoreError>;
+    /// Deletes the row, its entries and attributes and the replies that hold it, and leaves a tombstone: of many racing
+    /// callers one gets `Deleted`. A change of its status comes before that and is seen, or after it and finds nothing.
+    /// `Conflict` when there is a
+    /// tombstone already: the id was issued again without being named in `chosen_ids`.
+    async fn delete_credential(&self, deletion: &Deletion) -> Result<DeletionOutcome, StoreError>;
+    /// Replaces the signed credential and adds its entries. `false`, and nothing was written: it is not as the caller
+    /// has seen it any more, or is gone, or has entries.
+    async fn reissue_credential(&self, reissue: &Reissue) -> Result<bool, StoreError>;
+    /// Ids of the issuer's credentials whose `delete_after` lies before `now`, the longest ago first: at most `limit`.
+    async fn outlived_credentials(
+        &self,
+        issuer_id: &str,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
+    /// What the client was answered under this idempotency key, unless that has expired.
+    async fn find_reply(
+        &self,
+        issuer_id: &str,
+        client_id: &str,
+        key_hash: &str,
+        now: Timestamp,
+    ) -> Result<Option<StoredReply>, StoreError>;
+}
+
+/// Status lists: allocation of entries, changes, publication.
+#[async_trait]
+pub trait StatusLists: Send + Sync {
+    /// Opens a list (with the rows of its credentials, and their identities in `issued_credentials`), unless the issuer
+    /// has `most_open` lists of exactly these purposes, in their order, and room already; then `false`, and nothing was
+    /// written. `event` is written with it. `Conflict` when one of its ids is taken, `UnknownIssuer` when the issuer is
+    /// not there.
+    async fn open_status_list(
+        &self,
+        list: &StatusListRecord,
+        most_open: u32,
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
+    /// Every list of the issuer, full ones included, oldest first.
+    async fn status_lists(&self, issuer_id: &str) -> Result<Vec<StatusListRecord>, StoreError>;
+    /// Takes the next counter values, at most `count`. Nobody else ever gets them. The lease that takes the last ones
+    /// says so in its credentials' `credential_status`. `None`: the list is full or not there, or `count` is below 1.
+    async fn lease_slots(
+        &self,
+        issuer_id: &str,
+        list_id: &str,
+        count: i64,
+        now: Timestamp,
+    ) -> Result<Option<SlotLease>, StoreError>;
+    /// The entries of a credential and what they say now, in no order.
+    async fn status_entries(&self, issuer_id: &str, credential_id: &str) -> Result<Vec<StatusEntry>, StoreError>;
+    /// Changes entries, each in full (status, history, event, reply) or not at all; answers in the same order. Of two
+    /// updates that exclude each other the earlier one wins. A change counts when this has answered.
+    async fn update_statuses(&self, updates: &[StatusUpdate]) -> Result<Vec<StatusOutcome>, StoreError>;
+    /// Changes of one entry, oldest first.
+    async fn status_history(&self, issuer_id: &str, list_id: &str, index: i64)
+    -> Result<Vec<StatusChange>, StoreError>;
+    /// The entries that a deleted credential had.
+    async fn slots_of_deleted(&self, issuer_id: &str, credential_hash: &str) -> Result<Vec<StatusSlot>, StoreError>;
+    /// The list's changes after `revision`, in their order: at most `limit`. There is no gap in them, whatever commits
+    /// late.
+    async fn status_changes(
+        &self,
+        issuer_id: &str,
+        list_id: &str,
+        revision: i64,
+        limit: u32,
+    ) -> Result<Vec<StatusChange>, StoreError>;
+    /// How far each list of every issuer is. Cheap: hosts ask several times a second.
+    async fn status_list_heads(&self) -> Result<Vec<StatusListHead>, StoreError>;
+    /// Publishes a version, whose number must be one more than the newest one's, and whose revision must not be lower:
+    /// of many racing callers one gets `true`, the others write nothing. Deletes the former newest version where both
+    /// were published in the same `window` (windows are counted from 1970; in one of no length is no other version), and
+    /// else versions that were published before `keep_from`.
+    async fn publish_status_list(
+        &self,
+        version: &StatusListVersion,
+        window: Duration,
+        keep_from: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// The newest version.
+    async fn status_list_version(
+        &self,
+        issuer_id: &str,
+        list_id: &str,
+    ) -> Result<Option<StatusListVersion>, StoreError>;
+    /// The newest version of those that were published at `at` or before and are still kept.
+    async fn status_list_version_at(
+        &self,
+        issuer_id: &str,
+        list_id: &str,
+        at: Timestamp,
+    ) -> Result<Option<StatusListVersion>, StoreError>;
+}
+
+/// Jobs: many credentials asked for at once. Whoever works on one does so under a lease, and each item is done in the
+/// transaction that records its credential (`job_items` of an [`IssuanceBatch`]).
+#[async_trait]
+pub trait Jobs: Send + Sync {
+    /// As `Loading`, without items. `Conflict` when there is a job of that id. With `reply` of an idempotency key:
+    /// `false`, and nothing was written, where the key has a reply already.
+    async fn create_job(
+        &self,
+        job: &JobRecord,
+        reply: Option<&NewReply>,
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
+    /// Adds pending items with their numbers, and answers the new total. `None`, and nothing was written: the job is not
+    /// loading, or the numbers do not go on from its `total` without a gap (so a call that is made again adds nothing).
+    async fn add_job_items(
+        &self,
+        issuer_id: &str,
+        job_id: &str,
+        sealed_inputs: &[(i64, Vec<u8>)],
+        at: Timestamp,
+    ) -> Result<Option<i64>, StoreError>;
+    /// From now on hosts work on it; `false` unless it was loading. One without items is finished at once.
+    async fn start_job(&self, issuer_id: &str, job_id: &str, at: Timestamp) -> Result<bool, StoreError>;
+    async fn find_job(&self, issuer_id: &str, job_id: &str) -> Result<Option<JobRecord>, StoreError>;
+    /// The newest first, after the one given: at most `limit`.
+    async fn jobs(
+        &self,
+        issuer_id: &str,
+        after: Option<(Timestamp, String)>,
+        limit: u32,
+    ) -> Result<Vec<JobRecord>, StoreError>;
+    /// Of all issuers' running jobs, the oldest ones that nobody works on at `now`.
+    async fn idle_jobs(&self, now: Timestamp, limit: u32) -> Result<Vec<JobRecord>, StoreError>;
+    /// Takes the right to work on it, or extends it for the one who has it; `false`: it does not run, or another one
+    /// works on it at `now`.
+    async fn lease_job(&self, lease: &JobLease, now: Timestamp) -> Result<bool, StoreError>;
+    /// Gives the lease up; `false` when it was not the holder's.
+    async fn release_job(&self, lease: &JobLease) -> Result<bool, StoreError>;
+    /// Items in the order of their numbers after `after`, of one state or of any: at most `limit`.
+    async fn job_items(
+        &self,
+        issuer_id: &str,
+        job_id: &str,
+        state: Option<JobItemState>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<JobItem>, StoreError>;
+    /// Ends a pending item without a credential; `false` when it was not pending, or its job does not run.
+    async fn fail_job_item(
+        &self,
+        issuer_id: &str,
+        job_id: &str,
+        number: i64,
+        error: &str,
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
+    /// Ends the job: as finished when no item is pending, else (`cancel`) as cancelled; what its pending items were to be
+    /// made of is gone then. `false`, and nothing was written: it does not run (nor load, when cancelled), or there are
+    /// items left.
+    async fn end_job(
+        &self,
+        issuer_id: &str,
+        job_id: &str,
+        cancel: bool,
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Credentials that were asked for and are not ready: the wallet polls with a transaction id (`OpenID4VCI` 1.0, section
@@ -234,8 +412,67 @@ pub trait Deliveries: Send + Sync {
     /// By plugin.
     async fn deliveries(&self) -> Result<Vec<DeliveryState>, StoreError>;
     /// The plugin is gone for good: events need not wait for it any more. `false` when it was not known or a host has
-    /// the lease at the event's time; the event is not written then.
+    /// the lease at the event's time; the event is not written then. With a webhook go its dead letters and its pause.
     async fn forget_delivery(&self, plugin: &str, event: &AuditEvent) -> Result<bool, StoreError>;
+}
+
+/// Messages to issuers' backends. How far a webhook has got the events is one of the [`Deliveries`], under the name
+/// [`webhook_delivery`](crate::webhook_delivery); what is here is the rest: what was given up, and who gets nothing.
+#[async_trait]
+pub trait Webhooks: Send + Sync {
+    /// Makes the delivery of a webhook that is new: it begins after the position that was given last. From now on no
+    /// event is deleted before it was delivered or given up. `false`: the webhook is known.
+    async fn open_webhook(&self, webhook: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// Moves the delivery on past an event whose message is given up, keeps the message and writes `event`. `false`, and
+    /// nothing was changed: as with [`Deliveries::advance_delivery`]. A letter that is there already stays as it is.
+    async fn give_up_event(
+        &self,
+        advance: &DeliveryAdvance,
+        letter: &DeadLetter,
+        event: &AuditEvent,
+    ) -> Result<bool, StoreError>;
+    /// In the order of their event ids, after the one given (empty for the first): at most `limit`, and at most
+    /// [`MAX_EVENTS_PER_READ`](crate::MAX_EVENTS_PER_READ).
+    async fn dead_letters(
+        &self,
+        issuer_id: &str,
+        webhook: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, StoreError>;
+    async fn count_dead_letters(&self, issuer_id: &str, webhook: &str) -> Result<DeadLetterCount, StoreError>;
+    /// Wants these letters (`None`: all of them) sent again, and answers how many that are not queued already. Where
+    /// there are any, `event` is written with their number as `letters` of its detail.
+    async fn queue_dead_letters(
+        &self,
+        issuer_id: &str,
+        webhook: &str,
+        event_ids: Option<&[String]>,
+        event: &AuditEvent,
+    ) -> Result<u64, StoreError>;
+    /// The one that was queued first.
+    async fn next_queued_letter(&self, issuer_id: &str, webhook: &str) -> Result<Option<DeadLetter>, StoreError>;
+    /// A queued letter was delivered, and goes; or it failed, and is dead again. `false`, and nothing was changed: it is
+    /// not queued as it was read.
+    async fn settle_dead_letter(
+        &self,
+        letter: &DeadLetter,
+        failure: Option<&DeliveryFailure>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Deletes at most `limit` letters that were given up before `older_than` and that nobody wants sent again.
+    async fn delete_dead_letters(
+        &self,
+        issuer_id: &str,
+        webhook: &str,
+        older_than: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError>;
+    /// `false`, and the event is not written: it is paused already.
+    async fn pause_webhook(&self, pause: &WebhookPause, event: &AuditEvent) -> Result<bool, StoreError>;
+    /// `false`, and the event is not written: it is not paused.
+    async fn resume_webhook(&self, webhook: &str, event: &AuditEvent) -> Result<bool, StoreError>;
+    async fn webhook_pause(&self, webhook: &str) -> Result<Option<WebhookPause>, StoreError>;
 }
 
 /// What operators decided about plugins, for every host to follow.
@@ -259,7 +496,8 @@ pub trait Housekeeping: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
     /// Deletes at most `limit` rows of each kind of transient thing that expired before `now` (used nonces,
     /// one-time values, offers and their claims once no access token can name them, deferred transactions that nobody
-    /// goes on with). Answers how many went.
+    /// goes on with, replies, jobs that have ended or were never started, and before them their items). Answers how
+    /// many went.
     async fn delete_expired(&self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
     /// Waits for calls that are under way and closes the database; later calls are `Unavailable`.
     async fn close(&self);
@@ -273,10 +511,14 @@ pub trait Store:
     + Clients
     + Offers
     + Issuances
+    + Credentials
+    + StatusLists
+    + Jobs
     + Deferred
     + Outbox
     + AuditOrder
     + Deliveries
+    + Webhooks
     + PluginControls
     + Housekeeping
     + std::fmt::Debug

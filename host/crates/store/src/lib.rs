@@ -32,17 +32,21 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 pub use contract::{
-    AuditOrder, Clients, Configurations, Deferred, Deliveries, Housekeeping, Issuances, Issuers, Keys, Offers, Outbox,
-    PluginControls, Store, StoreError,
+    AuditOrder, Clients, Configurations, Credentials, Deferred, Deliveries, Housekeeping, Issuances, Issuers, Jobs,
+    Keys, Offers, Outbox, PluginControls, StatusLists, Store, StoreError, Webhooks,
 };
 pub use migrations::{MigrationName, MigrationStatus};
 pub use records::{
-    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, DeferredLease,
-    DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, DeliveryAdvance, DeliveryLease, DeliveryState,
-    EventOutcome, IssuanceBatch, IssuanceOutcome, IssuerRecord, KeyRecord, KeyState, MAX_PENDING_PER_OFFER,
-    OfferRecord, PluginControl, Published, RedeemOffer, Redemption, StoredCredential, Timestamp, UsedNonce,
+    AuditEvent, BootstrapRedemption, ClientRecord, ConfigurationDraft, ConfigurationRecord, CredentialQuery,
+    DeadLetter, DeadLetterCount, DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate,
+    Deletion, DeletionOutcome, DeliveryAdvance, DeliveryFailure, DeliveryLease, DeliveryState, EventOutcome,
+    ExpectedEntry, FoundCredential, IssuanceBatch, IssuanceOutcome, IssuerRecord, JobItem, JobItemDone, JobItemState,
+    JobLease, JobRecord, JobState, KeyRecord, KeyState, MAX_PENDING_PER_OFFER, NewReply, OfferRecord, PluginControl,
+    Published, RedeemOffer, Redemption, Reissue, Replacement, STATUS_LIST_FORMAT, SlotLease, StatusChange, StatusEntry,
+    StatusListCredential, StatusListHead, StatusListRecord, StatusListVersion, StatusOutcome, StatusSlot, StatusUpdate,
+    StoredCredential, StoredReply, Timestamp, UsedNonce, WebhookPause, webhook_delivery,
 };
-pub use sql::MAX_EVENTS_PER_READ;
+pub use sql::{MAX_CREDENTIALS_PER_READ, MAX_EVENTS_PER_READ};
 
 /// How a database is opened.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, P
 use crate::StoreOptions;
 use crate::contract::StoreError;
 use crate::migrations::{self, MIGRATIONS_TABLE, MigrationStatus};
-use crate::sql::{Dialect, SqlStore, unavailable};
+use crate::sql::{Dialect, STATUS_GROUPS, SqlStore, unavailable};
 
 /// SQLSTATE of transactions that the database ended in favour of another one.
 const SERIALIZATION_FAILURE: &str = "40001";
@@ -41,6 +41,10 @@ impl Dialect for Postgres {
     const GROUPS: u32 = 2;
     const GROUPS_EVERY_WRITE: bool = false;
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
+    // As an UPDATE that changes no key: rows that refer to these may still be written.
+    const LOCK_ROWS: &'static str = " FOR NO KEY UPDATE";
+    // Texts of one hash wait for each other in vain, which costs time only.
+    const LOCK_TEXT: Option<&'static str> = Some("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
 
     fn is_transient(error: &StoreError) -> bool {
         let StoreError::Unavailable(cause) = error else { return false };
@@ -75,7 +79,7 @@ pub(crate) async fn open(connect: PgConnectOptions, options: &StoreOptions) -> R
     migrate(&connect, options.migrate).await?;
     let settings = settings(options);
     let pool = PgPoolOptions::new()
-        .max_connections(options.connections.max(Postgres::GROUPS + 1))
+        .max_connections(options.connections.max(Postgres::GROUPS + STATUS_GROUPS + 1))
         .acquire_timeout(options.acquire_timeout)
         .after_connect(move |connection, _| {
             let settings = settings.clone();

@@ -30,6 +30,8 @@ impl Dialect for Sqlite {
     const GROUPS: u32 = 1;
     const GROUPS_EVERY_WRITE: bool = true;
     const SKIP_LOCKED: &'static str = "";
+    const LOCK_ROWS: &'static str = "";
+    const LOCK_TEXT: Option<&'static str> = None;
 
     /// Waiting for the lock is SQLite's own part, by the busy timeout.
     fn is_transient(_: &StoreError) -> bool {

@@ -4,9 +4,10 @@ use chrono::{DateTime, Duration};
 use serde_json::json;
 
 use crate::{
-    AuditEvent, ClientRecord, ConfigurationDraft, DeferredLease, DeferredRecord, DeferredState, DeferredUpdate,
-    DeliveryAdvance, DeliveryLease, EventOutcome, IssuanceBatch, IssuerRecord, KeyRecord, KeyState, OfferRecord,
-    PluginControl, RedeemOffer, Store, StoredCredential, Timestamp, UsedNonce,
+    AuditEvent, ClientRecord, ConfigurationDraft, DeadLetter, DeferredLease, DeferredRecord, DeferredState,
+    DeferredUpdate, Deletion, DeliveryAdvance, DeliveryFailure, DeliveryLease, EventOutcome, IssuanceBatch,
+    IssuerRecord, JobRecord, JobState, KeyRecord, KeyState, NewReply, OfferRecord, PluginControl, RedeemOffer,
+    StatusListCredential, StatusListRecord, StatusSlot, StatusUpdate, Store, StoredCredential, Timestamp, UsedNonce,
 };
 
 /// Seconds after 2027-01-15T08:00:00.123456Z.
@@ -143,9 +144,15 @@ pub(crate) fn credential(issuer_id: &str, credential_id: &str) -> StoredCredenti
         offer_id: Some("offer".into()),
         issue_date: at(5),
         expiration_date: Some(at(6)),
+        format: "ldp_vc".into(),
         credential: Some(vec![9, 0, 8]),
+        subject_hash: None,
+        superseded_by: None,
+        delete_after: None,
         created_time: at(7),
         updated_time: at(8),
+        status: Vec::new(),
+        attributes: Vec::new(),
     }
 }
 
@@ -161,6 +168,110 @@ pub(crate) fn batch(issuer_id: &str, nonces: &[&str], credentials: &[&str]) -> I
         nonces: nonces.iter().map(|hash| nonce(hash)).collect(),
         credentials: credentials.iter().map(|id| credential(issuer_id, id)).collect(),
         events: credentials.iter().map(issued).collect(),
+        ..IssuanceBatch::default()
+    }
+}
+
+/// Of 2^17 entries. Its status list credentials are named after it and their purposes.
+pub(crate) fn status_list(issuer_id: &str, list_id: &str, purposes: &[&str]) -> StatusListRecord {
+    let credential = |purpose: &&str| StatusListCredential {
+        purpose: (*purpose).into(),
+        url: format!("https://{issuer_id}.example/{list_id}/{purpose}"),
+    };
+    StatusListRecord {
+        issuer_id: issuer_id.into(),
+        list_id: list_id.into(),
+        credentials: purposes.iter().map(credential).collect(),
+        capacity: 1 << 17,
+        next_slot: 0,
+        sealed_permutation_key: vec![3, 0, 255],
+        created_at: at(0),
+    }
+}
+
+/// The entry of that index in each bitmap of the list.
+pub(crate) fn slots(list: &StatusListRecord, index: i64) -> Vec<StatusSlot> {
+    let slot = |credential: &StatusListCredential| StatusSlot {
+        list_id: list.list_id.clone(),
+        purpose: credential.purpose.clone(),
+        url: credential.url.clone(),
+        index,
+    };
+    list.credentials.iter().map(slot).collect()
+}
+
+pub(crate) async fn open_list(store: &dyn Store, list: &StatusListRecord) {
+    let event = event(&list.issuer_id, "status-list.open");
+    assert!(store.open_status_list(list, u32::MAX, &event).await.unwrap());
+}
+
+/// At `at(20)`. Revocation is final.
+pub(crate) fn status_update(issuer_id: &str, credential_id: &str, purpose: &str, value: bool) -> StatusUpdate {
+    StatusUpdate {
+        issuer_id: issuer_id.into(),
+        credential_id: credential_id.into(),
+        credential_hash: hash_of(credential_id),
+        purpose: purpose.into(),
+        value,
+        is_final: purpose == "revocation",
+        expected: None,
+        at: at(20),
+        actor: "client:admin".into(),
+        reason: Some("lost".into()),
+        event: AuditEvent { object: credential_id.into(), ..event(issuer_id, "credential.status") },
+        reply: None,
+    }
+}
+
+/// What stands for the keyed hash of an id.
+pub(crate) fn hash_of(credential_id: &str) -> String {
+    format!("hash-{credential_id}")
+}
+
+/// Revokes, at `at(30)`.
+pub(crate) fn deletion(issuer_id: &str, credential_id: &str) -> Deletion {
+    let event = |action| AuditEvent { object: credential_id.into(), ..event(issuer_id, action) };
+    Deletion {
+        issuer_id: issuer_id.into(),
+        credential_id: credential_id.into(),
+        credential_hash: hash_of(credential_id),
+        revoke: true,
+        at: at(30),
+        actor: "client:admin".into(),
+        reason: Some("asked for".into()),
+        event: event("credential.delete"),
+        revocation_event: event("credential.revoke"),
+    }
+}
+
+/// From `at(10)` to `at(110)`.
+pub(crate) fn reply(issuer_id: &str, client_id: &str, key: &str) -> NewReply {
+    NewReply {
+        issuer_id: issuer_id.into(),
+        client_id: client_id.into(),
+        key_hash: hash_of(key),
+        request_hash: "request".into(),
+        sealed_reply: vec![7, 0, 7],
+        credential_hash: None,
+        created_at: at(10),
+        expires_at: at(110),
+    }
+}
+
+/// Kept until `at(100)`.
+pub(crate) fn job(issuer_id: &str, job_id: &str) -> JobRecord {
+    JobRecord {
+        issuer_id: issuer_id.into(),
+        job_id: job_id.into(),
+        configuration_id: "farmer".into(),
+        state: JobState::Loading,
+        total: 0,
+        done: 0,
+        failed: 0,
+        actor: "client:admin".into(),
+        created_at: at(0),
+        updated_at: at(0),
+        expires_at: at(100),
     }
 }
 
@@ -199,6 +310,21 @@ pub(crate) fn delivery_lease(plugin: &str, holder: &str) -> DeliveryLease {
 /// At `at(15)`.
 pub(crate) fn delivery_advance(plugin: &str, holder: &str, from: u64, to: u64) -> DeliveryAdvance {
     DeliveryAdvance { plugin: plugin.into(), holder: holder.into(), from, to, now: at(15) }
+}
+
+/// Given up at `at(9)`.
+pub(crate) fn dead_letter(webhook: &str, event_id: &str) -> DeadLetter {
+    DeadLetter {
+        issuer_id: "a".into(),
+        webhook: webhook.into(),
+        event_id: event_id.into(),
+        event_type: "credential.issued".into(),
+        occurred_at: at(1),
+        body: "{\"type\":\"credential.issued\",\"x\":\"\\u0000 é\"}".into(),
+        failure: DeliveryFailure { status: Some(422), reason: "it answered 422".into(), attempts: 1 },
+        failed_at: at(9),
+        queued_at: None,
+    }
 }
 
 /// Decides nothing.

@@ -3,13 +3,25 @@
 pub(crate) mod administration;
 pub(crate) mod atomicity;
 pub(crate) mod audit_order;
+pub(crate) mod credentials;
 pub(crate) mod deferred;
 pub(crate) mod deliveries;
 pub(crate) mod fixtures;
 pub(crate) mod housekeeping;
 pub(crate) mod issuances;
+pub(crate) mod job_items;
+pub(crate) mod jobs;
+pub(crate) mod model;
 pub(crate) mod offers;
 pub(crate) mod plugin_controls;
+pub(crate) mod replacements;
+pub(crate) mod replies;
+pub(crate) mod search;
+pub(crate) mod status_changes;
+pub(crate) mod status_fixtures;
+pub(crate) mod status_lists;
+pub(crate) mod status_races;
+pub(crate) mod webhooks;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -119,6 +131,68 @@ macro_rules! contract_suite {
                 one_racer_uses_a_nonce,
                 one_racer_takes_a_credential_id,
             ],
+            replacements: [
+                a_new_credential_takes_the_place_of_former_ones,
+                a_new_credential_revokes_former_ones,
+                only_marked_ones_keep_their_status,
+                of_batches_at_once_the_later_one_replaces_the_earlier,
+                a_replacement_sets_no_time_back,
+                a_refused_batch_replaces_nothing,
+                of_racing_reissues_one_is_current,
+                replacing_and_deleting_do_not_harm_each_other,
+            ],
+            credentials: [
+                a_deleted_credential_leaves_a_tombstone,
+                a_deletion_revokes_only_what_is_not_revoked,
+                a_status_list_is_not_deleted,
+                the_id_of_a_deleted_credential_is_never_issued_again,
+                one_racer_deletes_a_credential,
+                a_deletion_ends_racing_changes,
+                a_chosen_id_is_not_free_while_it_is_deleted,
+                a_credential_is_signed_again_with_entries,
+                one_racer_signs_again,
+                an_entry_is_given_once,
+                credentials_that_outlived_their_retention_are_named,
+            ],
+            search: [
+                credentials_are_found_newest_first_in_pages,
+                one_read_has_its_limit,
+                credentials_are_found_by_what_they_are,
+                credentials_are_found_by_what_their_entries_say,
+            ],
+            replies: [
+                a_reply_is_kept_with_what_it_answers,
+                a_reply_comes_before_all_other_refusals,
+                a_refused_batch_leaves_no_reply,
+                a_reply_expires_at_its_instant,
+                a_reply_goes_with_the_credential_that_it_holds,
+                a_reply_in_place_of_an_expired_one_goes_with_its_own_credential,
+                racing_deletions_leave_no_reply,
+                of_equal_racing_requests_one_acts,
+            ],
+            model: [
+                random_sequences_leave_what_the_model_says,
+            ],
+            job_items: [
+                an_item_is_done_with_its_credential,
+                an_item_is_done_once,
+                racing_hosts_do_each_item_once,
+                an_item_fails_once,
+            ],
+            jobs: [
+                a_job_is_loaded_and_started,
+                a_job_without_items_is_finished_at_once,
+                a_job_is_made_once_under_a_key,
+                racing_loaders_leave_no_gap,
+                jobs_are_listed_newest_first_in_pages,
+                one_host_at_a_time_works_on_a_job,
+                one_racer_gets_the_job,
+                a_job_ends_when_no_item_is_left,
+                nothing_is_issued_for_a_cancelled_job,
+                a_cancellation_ends_racing_items,
+                a_cancellation_takes_the_inputs_of_items_that_are_being_added,
+                ended_jobs_expire_in_steps,
+            ],
             deferred: [
                 a_deferred_transaction_reads_as_it_was_written,
                 deferring_takes_what_an_issuance_takes,
@@ -159,11 +233,54 @@ macro_rules! contract_suite {
                 racing_advances_move_on_once,
                 a_forgotten_delivery_holds_nothing_back,
             ],
+            webhooks: [
+                a_new_webhook_begins_after_what_is_past,
+                one_racer_opens_a_webhook,
+                an_event_is_given_up_with_its_letter,
+                dead_letters_are_read_in_pages_and_apart,
+                letters_are_queued_once_and_in_order,
+                a_letter_that_fails_again_is_dead_again,
+                old_letters_are_deleted_unless_they_are_queued,
+                a_webhook_is_paused_and_resumed_once,
+                a_forgotten_webhook_leaves_nothing,
+            ],
             plugin_controls: [
                 a_control_is_set_changed_and_taken_back,
                 a_control_that_decides_nothing_is_not_written,
                 every_part_of_a_control_counts,
                 one_racer_changes_a_control,
+            ],
+            status_lists: [
+                a_status_list_reads_as_it_was_written,
+                ids_of_a_status_list_are_taken_once,
+                no_more_lists_are_open_than_asked_for,
+                racing_hosts_open_no_more_lists_than_asked_for,
+                slots_are_leased_until_the_list_is_full,
+                racing_leases_give_no_slot_twice,
+                a_version_reads_as_it_was_published,
+                a_version_that_does_not_follow_is_not_published,
+                one_racer_publishes_a_version,
+                the_last_version_of_each_window_is_kept,
+                a_clock_that_steps_back_hides_no_version,
+                old_versions_go_and_the_newest_stays,
+            ],
+            status_changes: [
+                a_change_is_entry_history_and_event,
+                a_status_that_is_there_already_writes_nothing,
+                what_is_final_is_not_taken_back,
+                a_refused_update_changes_no_entry,
+                updates_of_one_call_are_decided_in_their_order,
+                many_updates_keep_lists_and_entries_apart,
+                a_clock_that_steps_back_takes_no_status_back_in_time,
+                changes_are_read_from_a_revision_in_limits,
+                a_reply_is_recorded_with_what_it_says,
+                a_used_key_refuses_its_update_alone,
+            ],
+            status_races: [
+                one_racer_acts_under_a_key,
+                racing_changes_of_one_entry_are_one_history,
+                racing_changes_of_many_entries_lose_none,
+                what_was_deleted_is_never_changed_again,
             ],
             housekeeping: [
                 events_are_read_in_order_and_in_pages,

@@ -1,8 +1,10 @@
 //! The contract on PostgreSQL, and what only a server can do.
 
+mod cancellations;
 mod failures;
 mod ordering;
 mod schema;
+mod statuses;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,16 +1,28 @@
 //! What goes in and comes out of the store. Ids and hashes are text; sealed things are opaque bytes that only
 //! `chancery-keys` opens.
 
+mod credentials;
 mod deferred;
+mod jobs;
 mod plugins;
+mod status;
+mod webhooks;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use credentials::{CredentialQuery, Deletion, DeletionOutcome, FoundCredential, NewReply, Reissue, StoredReply};
 pub use deferred::{
     DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, MAX_PENDING_PER_OFFER,
 };
+pub use jobs::{JobItem, JobItemDone, JobItemState, JobLease, JobRecord, JobState};
 pub use plugins::{DeliveryAdvance, DeliveryLease, DeliveryState, PluginControl};
+pub use status::{
+    ExpectedEntry, STATUS_LIST_FORMAT, SlotLease, StatusChange, StatusEntry, StatusListCredential, StatusListHead,
+    StatusListRecord, StatusListVersion, StatusOutcome, StatusSlot, StatusUpdate,
+};
+pub(crate) use webhooks::DELIVERY_PREFIX;
+pub use webhooks::{DeadLetter, DeadLetterCount, DeliveryFailure, WebhookPause, webhook_delivery};
 
 /// A point in time as both databases keep it, so that what is read equals what was written: cut to
 /// microseconds, a leap second as the second after it, and between the years 0 and 9999, because only there
@@ -204,13 +216,37 @@ impl Redemption {
 }
 
 /// What one credential request issues: recorded whole or not at all.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct IssuanceBatch {
     pub issuer_id: String,
     /// Each must be new; the first that is not refuses the batch.
     pub nonces: Vec<UsedNonce>,
     pub credentials: Vec<StoredCredential>,
     pub events: Vec<AuditEvent>,
+    /// Keyed hashes of the ids that a client chose: one of a deleted credential refuses the batch.
+    pub chosen_ids: Vec<String>,
+    /// Former credentials that the new ones take the place of.
+    pub replacements: Vec<Replacement>,
+    /// Each must be pending; the first that is not refuses the batch.
+    pub job_items: Vec<JobItemDone>,
+    /// One that is there already refuses the batch.
+    pub reply: Option<NewReply>,
+}
+
+/// What becomes of the subject's former credentials of the same configuration when a new one is issued.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    pub configuration_id: String,
+    pub subject_hash: String,
+    /// The new one; it and the others of its batch are left alone.
+    pub by: String,
+    /// Set their revocation entries; else they are only marked as superseded.
+    pub revoke: bool,
+    pub at: Timestamp,
+    pub actor: String,
+    /// Written for each one that is replaced: the store sets its object, and appends `/1`, `/2`, … to its id. Its reason
+    /// is also that of the revocation.
+    pub event: AuditEvent,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,14 +265,27 @@ pub struct StoredCredential {
     pub configuration_version: i64,
     /// The format's type: vct, doctype or the last VC type.
     pub credential_type: String,
+    /// What the credential is in, as the configuration names it: `dc+sd-jwt`, `ldp_vc`, ….
+    pub format: String,
     /// The offer it came from.
     pub offer_id: Option<String>,
     pub issue_date: Timestamp,
     pub expiration_date: Option<Timestamp>,
     /// The signed credential, sealed; `None` where the configuration keeps the record only.
     pub credential: Option<Vec<u8>>,
+    /// Keyed hash of whom it is about, where that is known.
+    pub subject_hash: Option<String>,
+    /// The credential that took its place.
+    pub superseded_by: Option<String>,
+    /// When the record is to be deleted.
+    pub delete_after: Option<Timestamp>,
     pub created_time: Timestamp,
     pub updated_time: Timestamp,
+    /// The entries that it is issued with. Written with it; what they say now is read by
+    /// [`status_entries`](crate::StatusLists::status_entries), and here it is empty when read.
+    pub status: Vec<StatusSlot>,
+    /// Names and keyed hashes that it can be found by, each name once. Written with it, and empty when read.
+    pub attributes: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,6 +298,12 @@ pub enum IssuanceOutcome {
     CredentialExists {
         credential_id: String,
     },
+    /// A credential of that id was deleted: the id is not given again.
+    CredentialDeleted,
+    /// The idempotency key has a reply already.
+    Replied,
+    /// An item of the job is not pending any more, or the job does not run.
+    JobItemTaken,
     /// Of deferring only: [`MAX_PENDING_PER_OFFER`] transactions of the offer wait already.
     TooManyPending,
 }

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use super::{Driver, Operation, Row, SqlStore, Statement, Verdict, Write};
 use crate::contract::{Deliveries, StoreError};
-use crate::records::{AuditEvent, DeliveryAdvance, DeliveryLease, DeliveryState, Timestamp};
+use crate::records::{AuditEvent, DELIVERY_PREFIX, DeliveryAdvance, DeliveryLease, DeliveryState, Timestamp};
 
 const LEASE: &str = "INSERT INTO audit_deliveries (plugin, delivered_sequence, lease_holder, lease_until, updated_at) \
     VALUES ($1, 0, $2, $3, $4) ON CONFLICT (plugin) DO UPDATE \
@@ -67,9 +67,7 @@ impl Operation for Advance {
     type Answer = bool;
 
     async fn run<DB: Driver>(&self, write: &mut Write<'_, DB>) -> Result<Verdict<bool>, StoreError> {
-        let DeliveryAdvance { plugin, holder, from, to, now } = &self.advance;
-        let advance = Statement::new(ADVANCE).text(plugin).text(holder).position(*from).position(*to).time(*now);
-        if write.execute(advance).await? == 0 {
+        if write.execute(advance(&self.advance)).await? == 0 {
             return Ok(Verdict::Commit(false));
         }
         write.append_events(&self.events.iter().collect::<Vec<_>>()).await?;
@@ -103,9 +101,18 @@ impl Operation for Forget {
         if write.execute(Statement::new(FORGET).text(&self.plugin).time(self.event.at)).await? == 0 {
             return Ok(Verdict::Commit(false));
         }
+        if let Some(webhook) = self.plugin.strip_prefix(DELIVERY_PREFIX) {
+            write.forget_webhook(webhook).await?;
+        }
         write.append_events(&[&self.event]).await?;
         Ok(Verdict::Commit(true))
     }
+}
+
+/// Changes one row where the delivery may move on, and none elsewhere.
+pub(super) fn advance(advance: &DeliveryAdvance) -> Statement<'_> {
+    let DeliveryAdvance { plugin, holder, from, to, now } = advance;
+    Statement::new(ADVANCE).text(plugin).text(holder).position(*from).position(*to).time(*now)
 }
 
 fn delivery<DB: Driver>(row: &Row<DB>) -> Result<DeliveryState, StoreError> {

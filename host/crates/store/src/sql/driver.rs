@@ -19,10 +19,16 @@ pub(crate) trait Dialect: Database {
     const BEGIN_WRITE: &'static str;
     /// Groups of calls that are written side by side.
     const GROUPS: u32;
-    /// Whether every write joins a group. Else only recorded issuances do.
+    /// Whether every write joins a group. Else only recorded issuances do, and changes of statuses, which have one group
+    /// after the other of their own: who changes a status keeps the row of its list from everybody until the commit.
     const GROUPS_EVERY_WRITE: bool;
     /// Ends a SELECT of rows that are about to be deleted, so that it passes over those that others hold.
     const SKIP_LOCKED: &'static str;
+    /// Ends a SELECT of rows that the transaction is about to decide on: until it ends, nobody else writes them.
+    const LOCK_ROWS: &'static str;
+    /// Waits for every transaction that has done the same with an equal text (`$1`) and has not ended; `None` where
+    /// there is one writer.
+    const LOCK_TEXT: Option<&'static str>;
 
     /// Whether the database ended the transaction in favour of another one: the same may come through when it is
     /// run again.
@@ -166,10 +172,24 @@ impl<'q> Statement<'q> {
         Self { sql: AssertSqlSafe(parts.concat()).into_sql_str(), values: Vec::new(), noun: None }
     }
 
+    /// The text goes on after what was said so far.
+    pub(crate) fn followed_by(mut self, part: &'static str) -> Self {
+        if !part.is_empty() {
+            // Both are made of literals and numbers only.
+            self.sql = AssertSqlSafe(format!("{}{part}", self.sql.as_str())).into_sql_str();
+        }
+        self
+    }
+
     /// What exists already when this statement runs into a unique key.
     pub(crate) fn creates(mut self, noun: &'static str) -> Self {
         self.noun = Some(noun);
         self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sql(&self) -> &str {
+        self.sql.as_str()
     }
 
     pub(crate) fn text(self, text: &'q str) -> Self {
@@ -215,6 +235,49 @@ impl<'q> Statement<'q> {
 
     fn value(mut self, value: Value<'q>) -> Self {
         self.values.push(value);
+        self
+    }
+}
+
+/// Assembles a statement whose text depends on what is asked for: of literals, and of values that number their
+/// placeholders themselves.
+#[derive(Debug)]
+pub(crate) struct StatementBuilder<'q> {
+    sql: String,
+    values: Vec<Value<'q>>,
+}
+
+impl<'q> StatementBuilder<'q> {
+    pub(crate) fn new(sql: &'static str) -> Self {
+        Self { sql: sql.to_owned(), values: Vec::new() }
+    }
+
+    pub(crate) fn sql(mut self, part: &'static str) -> Self {
+        self.sql.push_str(part);
+        self
+    }
+
+    pub(crate) fn text(self, text: &'q str) -> Self {
+        self.value(Value::Text(Some(text)))
+    }
+
+    pub(crate) fn integer(self, integer: i64) -> Self {
+        self.value(Value::Integer(integer))
+    }
+
+    pub(crate) fn time(self, time: Timestamp) -> Self {
+        self.value(Value::Time(Some(time.get())))
+    }
+
+    pub(crate) fn build(self) -> Statement<'q> {
+        // Made of literals and numbers only.
+        Statement { sql: AssertSqlSafe(self.sql).into_sql_str(), values: self.values, noun: None }
+    }
+
+    fn value(mut self, value: Value<'q>) -> Self {
+        self.values.push(value);
+        // Writing to a String cannot fail.
+        let _ = write!(self.sql, "${}", self.values.len());
         self
     }
 }
@@ -280,7 +343,7 @@ fn missing(column: &str) -> StoreError {
 fn store_error(error: sqlx::Error, noun: Option<&'static str>) -> StoreError {
     match (error.as_database_error(), noun) {
         (Some(cause), Some(noun)) if cause.is_unique_violation() => StoreError::Conflict(noun),
-        // The schema has foreign keys to the issuer only.
+        // Other foreign keys lead to a row that the same transaction has written or holds: it cannot be missing.
         (Some(cause), _) if cause.is_foreign_key_violation() => StoreError::UnknownIssuer,
         _ => unavailable(error),
     }

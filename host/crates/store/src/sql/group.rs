@@ -1,5 +1,5 @@
 //! Group commit: calls that come while a transaction is under way are written by the next one together, and are
-//! answered after its COMMIT. What concurrent calls record becomes multi-row statements.
+//! answered after its COMMIT. What concurrent calls record, or change of statuses, becomes multi-row statements.
 //!
 //! A call that fails or wants its rows back would take the others with it, since they share a transaction. Then
 //! nothing of the group is kept, and each call runs again in a transaction of its own. Nobody waits on a caller:
@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 #[cfg(test)]
 use super::fault::{self, Fault};
 use super::issuances::RecordIssuances;
+use super::status_changes::UpdateStatuses;
 use super::write::{Operation, Verdict, Write, Writer};
 use super::{Driver, unavailable};
 use crate::contract::StoreError;
@@ -23,11 +24,17 @@ const MAX_CALLS_PER_GROUP: usize = 64;
 /// Calls that wait for their turn at most; further ones wait to get in, as long as for a connection.
 const MAX_QUEUED_CALLS: usize = 1024;
 
-/// Where calls queue up. Its tasks end when it is dropped.
+/// Where calls queue up. Its tasks end when the last clone is dropped.
 #[derive(Debug)]
 pub(super) struct GroupCommit<DB: Driver> {
     queue: mpsc::Sender<Queued<DB>>,
     patience: Duration,
+}
+
+impl<DB: Driver> Clone for GroupCommit<DB> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), patience: self.patience }
+    }
 }
 
 impl<DB: Driver> GroupCommit<DB> {
@@ -51,6 +58,11 @@ impl<DB: Driver> GroupCommit<DB> {
         self.send(Queued::Record(call), answer).await
     }
 
+    pub(super) async fn update(&self, update: UpdateStatuses) -> Answer<UpdateStatuses> {
+        let (call, answer) = Call::new(update);
+        self.send(Queued::Update(call), answer).await
+    }
+
     async fn send<T>(
         &self,
         call: Queued<DB>,
@@ -68,6 +80,7 @@ type Answer<O> = Result<<O as Operation>::Answer, StoreError>;
 
 enum Queued<DB: Driver> {
     Record(Call<RecordIssuances>),
+    Update(Call<UpdateStatuses>),
     Any(Box<dyn AnyCall<DB>>),
 }
 
@@ -89,6 +102,7 @@ async fn work<DB: Driver>(writer: Writer<DB>, queue: Arc<Mutex<mpsc::Receiver<Qu
 /// Calls that are written together.
 struct Group<DB: Driver> {
     records: Vec<Call<RecordIssuances>>,
+    updates: Vec<Call<UpdateStatuses>>,
     others: Vec<Box<dyn AnyCall<DB>>>,
 }
 
@@ -103,32 +117,35 @@ enum Attempt {
 
 impl<DB: Driver> Group<DB> {
     fn of(calls: Vec<Queued<DB>>) -> Self {
-        let mut group = Self { records: Vec::new(), others: Vec::new() };
+        let mut group = Self { records: Vec::new(), updates: Vec::new(), others: Vec::new() };
         for call in calls {
             match call {
                 Queued::Record(call) if !call.is_abandoned() => group.records.push(call),
+                Queued::Update(call) if !call.is_abandoned() => group.updates.push(call),
                 Queued::Any(call) if !call.is_abandoned() => group.others.push(call),
-                Queued::Record(_) | Queued::Any(_) => {}
+                Queued::Record(_) | Queued::Update(_) | Queued::Any(_) => {}
             }
         }
         group
     }
 
     async fn write(mut self, writer: &Writer<DB>) {
-        let attempt = match self.records.len() + self.others.len() {
+        let attempt = match self.records.len() + self.updates.len() + self.others.len() {
             0 => return,
             1 => Attempt::Apart,
             _ => self.write_together(writer).await,
         };
         let outcome = match attempt {
-            Attempt::Apart => return self.write_apart(writer).await,
+            Attempt::Apart => {
+                for call in self.into_calls() {
+                    call.run_alone(writer).await;
+                }
+                return;
+            }
             Attempt::Committed => Ok(()),
             Attempt::Failed(error) => Err(Arc::new(error)),
         };
-        for call in self.records {
-            call.answer(outcome.clone());
-        }
-        for call in self.others {
+        for call in self.into_calls() {
             call.answer(outcome.clone());
         }
     }
@@ -160,16 +177,20 @@ impl<DB: Driver> Group<DB> {
         for call in &mut self.records {
             call.answer = Some(outcomes.by_ref().take(call.operation.batches.len()).collect());
         }
+        // Last, because the row of a list is kept from everybody until the end.
+        let updates: Vec<_> = self.updates.iter().flat_map(|call| &call.operation.updates).collect();
+        let mut outcomes = write.update_statuses(&updates).await?.into_iter();
+        for call in &mut self.updates {
+            call.answer = Some(outcomes.by_ref().take(call.operation.updates.len()).collect());
+        }
         Ok(true)
     }
 
-    async fn write_apart(self, writer: &Writer<DB>) {
-        for call in self.others {
-            call.run_alone(writer).await;
-        }
-        for call in self.records {
-            Box::new(call).run_alone(writer).await;
-        }
+    fn into_calls(self) -> Vec<Box<dyn AnyCall<DB>>> {
+        let mut calls = self.others;
+        calls.extend(self.records.into_iter().map(|call| Box::new(call) as _));
+        calls.extend(self.updates.into_iter().map(|call| Box::new(call) as _));
+        calls
     }
 }
 

@@ -135,15 +135,22 @@ async fn every_table_and_key_is_scoped_by_issuer() {
     let unscoped = "SELECT t.name FROM sqlite_master AS t WHERE t.type = 'table' AND t.name NOT LIKE '%sqlite_%' \
          AND NOT EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE name = 'issuer_id') ORDER BY t.name";
     let tables: Vec<String> = connection.fetch_all(unscoped).await.unwrap().iter().map(|row| row.get(0)).collect();
-    let expected =
-        ["_sqlx_migrations", "audit_deliveries", "audit_order", "bootstrap_token", "plugin_controls", "store_check"];
+    let expected = [
+        "_sqlx_migrations",
+        "audit_deliveries",
+        "audit_order",
+        "bootstrap_token",
+        "plugin_controls",
+        "store_check",
+        "webhook_pauses",
+    ];
     assert_eq!(tables, expected);
 
     let unscoped = "SELECT t.name FROM sqlite_master AS t WHERE t.type = 'table' \
          AND EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE name = 'issuer_id') \
          AND NOT EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE name = 'issuer_id' AND pk > 0) ORDER BY t.name";
     let keys: Vec<String> = connection.fetch_all(unscoped).await.unwrap().iter().map(|row| row.get(0)).collect();
-    assert_eq!(keys, ["clients", "outbox"]);
+    assert_eq!(keys, ["clients", "credential_status", "outbox"]);
 }
 
 #[tokio::test]

@@ -12,10 +12,12 @@ use sqlx::Sqlite;
 
 use super::SqliteFile;
 use crate::contract_tests::fixtures::*;
+use crate::contract_tests::status_fixtures::*;
 use crate::contract_tests::{TestDatabase as _, is_unavailable};
 use crate::sql::SqlStore;
 use crate::{
-    Clients as _, IssuanceOutcome, Issuances as _, Keys as _, Offers as _, RedeemOffer, Redemption, StoreError,
+    Clients as _, IssuanceOutcome, Issuances as _, Keys as _, Offers as _, RedeemOffer, Redemption, StatusLists as _,
+    StatusOutcome, StoreError,
 };
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -60,6 +62,36 @@ async fn what_waits_is_committed_together() {
     assert!(once.await.unwrap());
     assert_eq!(commits.load(Ordering::Relaxed), 1);
     assert_eq!(trail(&store, "a").await.len(), 40);
+}
+
+#[tokio::test]
+async fn changes_of_statuses_are_committed_together_and_refused_alone() {
+    let database = SqliteFile::new();
+    let store = database.open_sql().await;
+    open_lists(&store, &["l"]).await;
+    let ids: Vec<_> = (0..40).map(|number| format!("c{number}")).collect();
+    for (index, id) in (0..).zip(&ids) {
+        issue(&store, id, "l", index).await;
+    }
+    let commits = on_commit(&store, true).await;
+    let revocations: Vec<_> = ids.iter().map(|id| [update(id, REVOCATION, true)]).collect();
+    let (reinstates, unknown) = ([update("c3", REVOCATION, false)], [update("nobody's", REVOCATION, true)]);
+    let mut calls = Vec::new();
+    for updates in revocations.iter().chain([&reinstates, &unknown]) {
+        calls.push(queue(store.update_statuses(updates)).await);
+    }
+    let batches = [batch("a", &["n"], &["c"])];
+    let records = queue(store.record_issuances(&batches)).await;
+    let mut outcomes = Vec::new();
+    for call in calls {
+        outcomes.extend(call.await.unwrap());
+    }
+    assert_eq!(records.await.unwrap(), [IssuanceOutcome::Recorded]);
+    assert_eq!(commits.load(Ordering::Relaxed), 1);
+    assert!(outcomes[..40].iter().all(|outcome| matches!(outcome, StatusOutcome::Set { changed: true, .. })));
+    assert_eq!(outcomes[40..], [StatusOutcome::Final, StatusOutcome::UnknownCredential]);
+    let changes = store.status_changes("a", "l", 0, 99).await.unwrap();
+    assert_eq!(changes.iter().map(|change| change.index).collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
 }
 
 #[tokio::test]

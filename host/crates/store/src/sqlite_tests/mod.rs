@@ -3,6 +3,7 @@
 mod failures;
 mod files;
 mod groups;
+mod plans;
 
 use std::path::PathBuf;
 use std::sync::Arc;
