@@ -9,6 +9,7 @@
 //! | [`vcdm`] | the rules of the VC Data Model 2.0 and 1.1 |
 //! | [`data_integrity`] | Data Integrity proofs: credential in, bytes to sign out; and reading one back |
 //! | [`sd_jwt`] | SD-JWT VC: claims in, bytes to sign out; and reading one back |
+//! | [`status`] | status lists: their bits, and the credentials and tokens that publish them |
 //! | [`verify`] | judging a credential that another issuer signed |
 
 pub mod claim_path;
@@ -16,6 +17,7 @@ pub mod data_integrity;
 pub mod json;
 pub mod jsonld;
 pub mod sd_jwt;
+pub mod status;
 pub mod template;
 pub mod vcdm;
 pub mod verify;

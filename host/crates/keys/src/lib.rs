@@ -14,6 +14,7 @@
 //! | [`publish`] | the DID document and the JWKS that a verifier reads |
 //! | [`seal`] | encryption at rest, bound to the row it belongs to |
 //! | [`mac`] | keys for MACs and blind indexes, derived for one issuer and purpose, or imported |
+//! | [`permutation`] | the secret order in which a status list's entries are given out |
 //! | [`trusted`] | other issuers and their keys, as the operator lists them |
 
 pub mod algorithm;
@@ -22,6 +23,7 @@ pub mod entropy;
 pub mod jose;
 pub mod mac;
 mod pem;
+pub mod permutation;
 pub mod public_key;
 pub mod publish;
 pub mod seal;
@@ -33,6 +35,7 @@ pub use algorithm::Algorithm;
 pub use entropy::{Entropy, EntropyError, SeededEntropy, SystemEntropy};
 pub use jose::{CompactJws, JoseError};
 pub use mac::{MacKey, MacKeyError};
+pub use permutation::Permutation;
 pub use public_key::{KeyError, PublicKey};
 pub use seal::{KekId, KeyEncryptionKey, Keyring, SealContext, SealError};
 pub use signer::{SignError, Signer, SoftwareKey, SoftwareKeyError};

@@ -33,8 +33,8 @@ pub struct TrustedKey {
     pub public_key: PublicKey,
 }
 
-/// The issuers of a list, ready to judge signatures.
-#[derive(Clone)]
+/// The issuers of a list, ready to judge signatures; by default none.
+#[derive(Clone, Default)]
 pub struct TrustedIssuers {
     /// Keys by their absolute names.
     by_id: BTreeMap<String, Vec<TrustedKey>>,

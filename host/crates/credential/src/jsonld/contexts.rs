@@ -80,8 +80,8 @@ impl Contexts {
 }
 
 /// Looks through a context that we did not bundle for what takes a claim out of the signature in silence: `null`
-/// (an undefined term), `@vocab` and `@base` set to nothing, and base directions, which the statements that are
-/// signed cannot carry.
+/// (an undefined term), `@vocab` and `@base` set to nothing, and base directions, which would have to be carried over
+/// to every text below.
 pub(super) fn check_context(context: &Value, path: &str) -> Result<(), String> {
     match context {
         Value::Null => Err(format!("{path}: null takes definitions away")),

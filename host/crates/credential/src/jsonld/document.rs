@@ -1,15 +1,17 @@
 //! What can be said of a document before it is expanded: its keywords, numbers and contexts.
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::contexts::check_context;
 use super::{Contexts, JsonLdError, MAX_DEPTH};
 use crate::claim_path::is_plain_name;
 
 /// Keywords that a member of a document may have as its name. The others move statements elsewhere (`@graph`,
-/// `@included`, `@reverse`, `@nest`), say what no statement carries (`@index`, `@direction`), or are contexts below
-/// the root, which could redefine what their surroundings mean.
+/// `@included`, `@reverse`, `@nest`), say what no statement carries (`@index`), or are contexts below the root, which
+/// could redefine what their surroundings mean. `@direction` has its place in [`DIRECTED_TEXT`] alone.
 const KEYWORDS: [&str; 6] = ["@id", "@type", "@value", "@language", "@list", "@set"];
+/// Members of a text with a base direction; the first and the last must be there.
+const DIRECTED_TEXT: [&str; 3] = ["@value", "@language", "@direction"];
 
 /// JSON-LD numbers are doubles to most processors: integers beyond lose digits.
 const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -66,6 +68,7 @@ fn check_value(value: &Value, path: &str, depth: usize) -> Result<(), JsonLdErro
             .iter()
             .enumerate()
             .try_for_each(|(index, item)| check_value(item, &format!("{path}[{index}]"), depth + 1)),
+        Value::Object(members) if members.contains_key("@direction") => check_directed_text(members, path),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| {
             if depth == 0 && name == "@context" {
                 return Ok(());
@@ -77,6 +80,20 @@ fn check_value(value: &Value, path: &str, depth: usize) -> Result<(), JsonLdErro
         }),
         _ => Ok(()),
     }
+}
+
+fn check_directed_text(members: &Map<String, Value>, path: &str) -> Result<(), JsonLdError> {
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    if text("@value").is_none()
+        || !matches!(text("@direction"), Some("ltr" | "rtl"))
+        || !members.keys().all(|name| DIRECTED_TEXT.contains(&name.as_str()))
+    {
+        return Err(JsonLdError::Member { path: path.to_owned(), name: "@direction".to_owned() });
+    }
+    if members.contains_key("@language") && text("@language").is_none_or(str::is_empty) {
+        return Err(JsonLdError::Language { path: child(path, "@language") });
+    }
+    members.iter().try_for_each(|(name, value)| check_value(value, &child(path, name), 0))
 }
 
 /// Names that processors ignore or that say what no statement carries; and those whose characters sort one way as

@@ -18,6 +18,10 @@ use super::{Contexts, JsonLdError, MAX_DOCUMENT_BYTES, MAX_STATEMENTS};
 /// `.invalid` never resolves, and nobody names things by it.
 const UNDEFINED: &str = "https://undefined.invalid/#";
 const RELATIVE: &str = "https://relative.invalid/";
+/// The datatype that stands for a direction until it is known to be one: see [`mark_directions`].
+const DIRECTED: &str = "https://directed.invalid/#";
+/// Datatypes of texts with a base direction, as common verifiers make them (`i18n-datatype` of JSON-LD 1.1).
+const I18N: &str = "https://www.w3.org/ns/i18n#";
 /// What may stand wherever a value may: it is an IRI, and a text.
 const FILLER: &str = "urn:x-present";
 
@@ -61,6 +65,7 @@ enum Loss {
     Name(String),
     Iri(String),
     Language(String),
+    Direction,
 }
 
 fn expand(document: &Value, contexts: &Contexts) -> Result<Expansion, JsonLdError> {
@@ -90,7 +95,7 @@ fn expand(document: &Value, contexts: &Contexts) -> Result<Expansion, JsonLdErro
     Ok(expansion)
 }
 
-/// The document with the mark for undefined names before its own contexts.
+/// The document with the mark for undefined names before its own contexts, and marked directions.
 fn marked(document: &Value) -> Value {
     let Value::Object(members) = document else { return document.clone() };
     let mut contexts = vec![json!({"@vocab": UNDEFINED})];
@@ -100,7 +105,26 @@ fn marked(document: &Value) -> Value {
     }
     let mut marked = Map::from_iter([("@context".to_owned(), Value::Array(contexts))]);
     marked.extend(members.iter().filter(|(name, _)| *name != "@context").map(|(n, v)| (n.clone(), v.clone())));
+    marked.iter_mut().filter(|(name, _)| *name != "@context").for_each(|(_, value)| mark_directions(value));
     Value::Object(marked)
+}
+
+/// oxjsonld drops directions. So texts with one get a datatype instead, which shows where it is taken for something
+/// else: inside JSON literals and maps.
+fn mark_directions(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(mark_directions),
+        Value::Object(members) => {
+            let Some(direction) = members.shift_remove("@direction") else {
+                return members.values_mut().for_each(mark_directions);
+            };
+            let language = members.shift_remove("@language");
+            let language = language.as_ref().and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+            let datatype = format!("{DIRECTED}{language}_{}", direction.as_str().unwrap_or_default());
+            members.insert("@type".to_owned(), json!(datatype));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 impl Expansion {
@@ -138,6 +162,8 @@ impl Expansion {
             self.losses.push(undefined(name.to_owned()));
         } else if let Some(relative) = iri.strip_prefix(RELATIVE) {
             self.losses.push(Loss::Iri(relative.to_owned()));
+        } else if iri.contains(DIRECTED) {
+            self.losses.push(Loss::Direction);
         } else if NamedNode::new(iri).is_err() {
             self.losses.push(Loss::Iri(iri.to_owned()));
         }
@@ -145,6 +171,17 @@ impl Expansion {
     }
 
     fn literal(&mut self, literal: Literal) -> String {
+        if literal.value().contains(DIRECTED) {
+            self.losses.push(Loss::Direction);
+        }
+        if let Some(direction) = literal.datatype().as_str().strip_prefix(DIRECTED) {
+            let language = direction.rsplit_once('_').map(|(language, _)| language).unwrap_or_default();
+            if !language.is_empty() && Literal::new_language_tagged_literal("", language).is_err() {
+                self.losses.push(Loss::Language(language.to_owned()));
+            }
+            let datatype = NamedNode::new_unchecked(format!("{I18N}{direction}"));
+            return Literal::new_typed_literal(literal.value(), datatype).to_string();
+        }
         let Some(language) = literal.language() else {
             self.iri(&literal.datatype().into_owned(), Loss::Name);
             return literal.to_string();
@@ -199,6 +236,7 @@ fn locate(document: &Value, contexts: &Contexts, loss: &Loss, losses: usize, pro
         Loss::Name(name) => JsonLdError::UndefinedName { path, name: name.clone() },
         Loss::Iri(_) => JsonLdError::NotAnIri { path },
         Loss::Language(_) => JsonLdError::Language { path },
+        Loss::Direction => JsonLdError::Member { path, name: "@direction".to_owned() },
     }
 }
 
@@ -206,10 +244,19 @@ fn locate(document: &Value, contexts: &Contexts, loss: &Loss, losses: usize, pro
 fn collect(value: &Value, loss: &Loss, path: &str, pointer: &str, places: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) => {
+            if *loss == Loss::Direction && members.contains_key("@direction") {
+                places.push((path.to_owned(), format!("{pointer}/@direction")));
+            }
             for (name, value) in members.iter().filter(|(name, _)| !(pointer.is_empty() && *name == "@context")) {
                 let path = child(path, name);
                 let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-                if matches!(loss, Loss::Term(term) if term == name) {
+                let may_be = match loss {
+                    Loss::Term(term) => term == name,
+                    // Of a map from languages to texts.
+                    Loss::Language(tag) => tag.eq_ignore_ascii_case(name),
+                    Loss::Name(_) | Loss::Iri(_) | Loss::Direction => false,
+                };
+                if may_be {
                     places.push((path.clone(), pointer.clone()));
                 }
                 collect(value, loss, &path, &pointer, places);
@@ -222,7 +269,7 @@ fn collect(value: &Value, loss: &Loss, path: &str, pointer: &str, places: &mut V
         }
         Value::String(text) => {
             let may_be = match loss {
-                Loss::Term(_) => false,
+                Loss::Term(_) | Loss::Direction => false,
                 Loss::Name(name) => text == name,
                 // Resolving may have changed it.
                 Loss::Iri(_) => true,

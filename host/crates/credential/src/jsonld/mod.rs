@@ -2,8 +2,8 @@
 //!
 //! A plain JSON-LD processor drops in silence whatever it cannot map to statements: members that no context defines,
 //! relative IRIs, malformed ones. A signature over the rest would not cover them, so here each of them is an error
-//! that names its place. So is what common verifiers would read differently (numbers that JSON-LD rounds, base
-//! directions) or refuse as too symmetric to canonicalise.
+//! that names its place. So is what common verifiers would read differently (numbers that JSON-LD rounds) or refuse as
+//! too symmetric to canonicalise. The base direction of a text is part of its datatype, as those verifiers have it.
 //!
 //! [`to_canonical_quads`] is the one way through: what is behind it may be replaced.
 
@@ -17,8 +17,8 @@ pub use rdfc::{CanonicalHash, MAX_BLANK_NODES};
 
 use serde_json::Value;
 
-/// Longest document, as JSON text.
-pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
+/// Longest document, as JSON text: what a request of 10 MiB holds, and what is added to it.
+pub const MAX_DOCUMENT_BYTES: usize = 11 * 1024 * 1024;
 /// Deepest nesting of a document.
 pub const MAX_DEPTH: usize = 64;
 /// Most statements that a document may make.

@@ -112,7 +112,7 @@ fn iris_that_would_be_dropped_are_errors() {
 
 #[test]
 fn members_that_carry_no_statement_are_refused() {
-    for name in ["@graph", "@included", "@reverse", "@nest", "@index", "@direction", "@context", "@unknown", "🌾"] {
+    for name in ["@graph", "@included", "@reverse", "@nest", "@index", "@context", "@unknown", "🌾"] {
         let mut members = Map::new();
         members.insert("area".to_owned(), json!("1"));
         members.insert(name.to_owned(), json!({}));
@@ -121,6 +121,66 @@ fn members_that_carry_no_statement_are_refused() {
     }
     let error = refused(&credential(json!({"area": {"@value": "x", "@language": "no tag!"}})));
     assert_eq!(error, "$.credentialSubject.area.@language: not a language tag");
+}
+
+#[test]
+fn directions_are_part_of_the_datatype() {
+    let i18n = |text: &str, tag: &str| format!("\"{text}\"^^<https://www.w3.org/ns/i18n#{tag}>");
+    for (value, expected) in [
+        (json!({"@value": "HTML", "@language": "ar-EG", "@direction": "rtl"}), i18n("HTML", "ar-eg_rtl")),
+        (json!({"@value": "Hof", "@direction": "ltr"}), i18n("Hof", "_ltr")),
+        (json!({"@value": "@alice\n", "@direction": "rtl", "@language": "EN"}), i18n("@alice\\n", "en_rtl")),
+        (json!([{"@value": "", "@direction": "ltr"}]), i18n("", "_ltr")),
+    ] {
+        assert_eq!(object(json!({"area": value}), "area"), expected);
+    }
+    let mut document = credential(json!({"steps": ["a", {"@value": "b", "@direction": "rtl"}]}));
+    document["name"] =
+        json!([{"@value": "Dog", "@language": "en"}, {"@value": "كلب", "@language": "ar", "@direction": "rtl"}]);
+    // By Digital Bazaar's eddsa-rdfc-2022-cryptosuite.
+    let expected = [
+        "_:c14n0 <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <https://www.w3.org/2018/credentials#VerifiableCredential> .",
+        "_:c14n0 <https://schema.org/name> \"Dog\"@en .",
+        "_:c14n0 <https://schema.org/name> \"كلب\"^^<https://www.w3.org/ns/i18n#ar_rtl> .",
+        "_:c14n0 <https://www.w3.org/2018/credentials#credentialSubject> _:c14n1 .",
+        "_:c14n0 <https://www.w3.org/2018/credentials#issuer> <did:web:issuer.example> .",
+        "_:c14n1 <https://example.org/steps> _:c14n2 .",
+        "_:c14n2 <http://www.w3.org/1999/02/22-rdf-syntax-ns#first> \"a\" .",
+        "_:c14n2 <http://www.w3.org/1999/02/22-rdf-syntax-ns#rest> _:c14n3 .",
+        "_:c14n3 <http://www.w3.org/1999/02/22-rdf-syntax-ns#first> \"b\"^^<https://www.w3.org/ns/i18n#_rtl> .",
+        "_:c14n3 <http://www.w3.org/1999/02/22-rdf-syntax-ns#rest> <http://www.w3.org/1999/02/22-rdf-syntax-ns#nil> .",
+    ];
+    assert_eq!(quads(&document).unwrap().lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn directions_of_anything_else_are_refused() {
+    let (member, language) = ("the member \"@direction\" cannot be used here", "not a language tag");
+    for (members, hint) in [
+        (json!({"area": {"@direction": "rtl"}}), member),
+        (json!({"area": {"@value": "x", "@direction": "up"}}), member),
+        (json!({"area": {"@value": "x", "@direction": null}}), member),
+        (json!({"area": {"@value": "x", "@direction": ["rtl"]}}), member),
+        (json!({"area": {"@value": 1, "@direction": "rtl"}}), member),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "@type": "Plot"}}), member),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "@index": "1"}}), member),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "area": "1"}}), member),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "@language": "no tag!"}}), language),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "@language": "a_b"}}), language),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "@language": ""}}), language),
+        (json!({"area": {"@value": "x", "@direction": "rtl", "@language": null}}), language),
+        // Neither is a text with a direction to a processor: a JSON literal, and languages with a text each.
+        (json!({"raw": [{"a": {"@value": "x", "@direction": "rtl"}}]}), member),
+        (json!({"title": {"@value": "x", "@direction": "rtl"}}), "$.credentialSubject.title"),
+    ] {
+        let error = refused(&credential(members.clone()));
+        assert!(error.starts_with("$.credentialSubject.") && error.contains(hint), "{members}: {error}");
+    }
+    let error = quads(&credential(json!({"raw": [{"a": {"@value": "x", "@direction": "rtl"}}]}))).unwrap_err();
+    let path = "$.credentialSubject.raw[0].a".to_owned();
+    assert_eq!(error, JsonLdError::Member { path, name: "@direction".to_owned() });
+    let text = json!({"@value": "\u{fffe}", "@direction": "rtl"});
+    assert!(matches!(quads(&credential(json!({"area": text}))), Err(JsonLdError::Noncharacter { .. })));
 }
 
 #[test]
