@@ -18,9 +18,13 @@ use crate::issuance::Issuance;
 use crate::issuance::error::{Error, with_causes};
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuers};
 use crate::issuance::setup::Setup;
+use crate::jobs::Jobs;
 use crate::oauth::AuthorizationServer;
 use crate::plugins::controls::Board;
-use crate::{kek, plugins};
+use crate::status::StatusLists;
+use crate::webhooks::Webhooks;
+use crate::webhooks::board::Board as WebhookBoard;
+use crate::{kek, plugins, webhooks};
 
 /// Something that keeps a subcommand from starting, in words for an operator.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,10 @@ pub struct App {
     pub issuers: Arc<Issuers>,
     pub issuance: Arc<Issuance>,
     pub oauth: Arc<AuthorizationServer>,
+    /// Publishing is not started yet: `serve` does that.
+    pub status: Arc<StatusLists>,
+    /// Nobody works on them yet: `serve` starts that.
+    pub jobs: Arc<Jobs>,
     pub sandbox: Option<Sandbox>,
     /// Not started yet: `serve` does that.
     pub audit: Option<Delivery>,
@@ -95,6 +103,64 @@ impl App {
         migrate: Migrate,
         run: Plugins,
     ) -> Result<Self, StartError> {
+        let base = Base::open(clock, config, migrate).await?;
+        let sandbox = match run {
+            Plugins::Run => Some(base.start_plugins(program).await?),
+            Plugins::Leave => None,
+        };
+        base.build(sandbox)
+    }
+
+    pub fn plugin_board(&self) -> Board {
+        Board::new(self.sandbox.clone(), Arc::clone(&self.store), Arc::clone(&self.clock))
+    }
+
+    pub fn webhook_board(&self) -> WebhookBoard {
+        let webhooks = self.config.webhooks.clone();
+        WebhookBoard::new(webhooks, Arc::clone(&self.store), self.audit.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The webhooks, ready to go; `None` where nothing gives events their order.
+    pub async fn webhooks(&self) -> Result<Option<Webhooks>, StartError> {
+        let Some(delivery) = &self.audit else { return Ok(None) };
+        let Self { config, store, clock, entropy, .. } = self;
+        Webhooks::open(webhooks::Surroundings { config, store, delivery, clock, entropy }).await.map(Some)
+    }
+
+    pub fn http_state(&self) -> AppState {
+        let readiness = Readiness::new(
+            Arc::clone(&self.store),
+            self.sandbox.clone(),
+            self.audit.clone(),
+            Arc::clone(&self.issuers),
+        );
+        AppState {
+            issuance: Arc::clone(&self.issuance),
+            issuers: Arc::clone(&self.issuers),
+            oauth: Arc::clone(&self.oauth),
+            readiness: Arc::new(readiness),
+            plugins: Arc::new(self.plugin_board()),
+            webhooks: Arc::new(self.webhook_board()),
+            status: Arc::clone(&self.status),
+            jobs: Arc::clone(&self.jobs),
+            clock: Arc::clone(&self.clock),
+            server: Arc::new(self.config.server.clone()),
+        }
+    }
+}
+
+/// What everything else stands on.
+struct Base {
+    config: Config,
+    store: Arc<dyn Store>,
+    keyring: Arc<Keyring>,
+    issuers: Arc<Issuers>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Base {
+    async fn open(clock: Arc<dyn Clock>, config: Config, migrate: Migrate) -> Result<Self, StartError> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::new());
         if migrate == Migrate::Apply {
             private_directory(&config.data.dir)?;
@@ -119,23 +185,26 @@ impl App {
         if let Some(reason) = issuers.unusable().get(DEFAULT_ISSUER) {
             return Err(StartError(format!("the default issuer is unusable: {reason}")));
         }
-        let issuers = Arc::new(issuers);
-        let sandbox = match run {
-            Plugins::Run => {
-                let around = plugins::Surroundings {
-                    config: &config,
-                    keyring: &keyring,
-                    store: &store,
-                    clock: &clock,
-                    entropy: &entropy,
-                    program,
-                };
-                Some(plugins::start(around).await?)
-            }
-            Plugins::Leave => None,
-        };
-        let deliver = |sandbox| Delivery::new(Arc::clone(&store), sandbox, Arc::clone(&clock), &config.audit);
+        Ok(Self { config, store, keyring, issuers: Arc::new(issuers), clock, entropy })
+    }
+
+    async fn start_plugins(&self, program: PathBuf) -> Result<Sandbox, StartError> {
+        let Self { config, store, keyring, clock, entropy, .. } = self;
+        plugins::start(plugins::Surroundings { config, keyring, store, clock, entropy, program }).await
+    }
+
+    fn build(self, sandbox: Option<Sandbox>) -> Result<App, StartError> {
+        let Self { config, store, keyring, issuers, clock, entropy } = self;
+        let deliver = |sandbox| Delivery::new(Arc::clone(&store), sandbox, Arc::clone(&clock), &config);
         let audit = sandbox.clone().map(deliver);
+        let status = Arc::new(StatusLists::new(
+            Arc::clone(&store),
+            Arc::clone(&keyring),
+            Arc::clone(&issuers),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            config.status.clone(),
+        ));
         let mut issuance = Issuance::new(
             Arc::clone(&store),
             sandbox.clone(),
@@ -144,6 +213,8 @@ impl App {
             Arc::clone(&entropy),
             config.issuance.clone(),
         );
+        issuance = issuance.with_status_lists(Arc::clone(&status));
+        issuance = issuance.with_policies(config.policies().map_err(StartError)?);
         if let Some(delivery) = audit.clone().filter(|_| !config.audit.required.is_empty()) {
             issuance = issuance.requiring(Arc::new(delivery));
         }
@@ -154,29 +225,17 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&entropy),
         ));
-        Ok(Self { config: Arc::new(config), store, keyring, issuers, issuance, oauth, sandbox, audit, clock, entropy })
-    }
-
-    pub fn plugin_board(&self) -> Board {
-        Board::new(self.sandbox.clone(), Arc::clone(&self.store), Arc::clone(&self.clock))
-    }
-
-    pub fn http_state(&self) -> AppState {
-        let readiness = Readiness::new(
-            Arc::clone(&self.store),
-            self.sandbox.clone(),
-            self.audit.clone(),
-            Arc::clone(&self.issuers),
-        );
-        AppState {
-            issuance: Arc::clone(&self.issuance),
-            issuers: Arc::clone(&self.issuers),
-            oauth: Arc::clone(&self.oauth),
-            readiness: Arc::new(readiness),
-            plugins: Arc::new(self.plugin_board()),
-            clock: Arc::clone(&self.clock),
-            server: Arc::new(self.config.server.clone()),
-        }
+        let jobs = Arc::new(Jobs::new(
+            Arc::clone(&store),
+            Arc::clone(&issuance),
+            Arc::clone(&issuers),
+            Arc::clone(&keyring),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            config.jobs.clone(),
+        ));
+        let config = Arc::new(config);
+        Ok(App { config, store, keyring, issuers, issuance, oauth, status, jobs, sandbox, audit, clock, entropy })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operator's configuration file, `chancery.toml`: typed sections, unknown keys refused, everything checked
 //! before a port opens. Environment variables override it: `CHANCERY_SERVER__LISTEN` is `server.listen`.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,11 +11,20 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::credentials::Credentials;
+pub use self::jobs::Jobs;
 pub use self::plugins::Plugins;
+pub use self::status::Status;
+use self::webhooks::Webhooks;
 use crate::audit::Keep;
+use crate::issuance::lifecycle::policy::Policy;
 use crate::{duration, telemetry};
 
+pub mod credentials;
+pub mod jobs;
 pub mod plugins;
+pub mod status;
+pub mod webhooks;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -34,7 +44,12 @@ pub struct Config {
     pub keys: Keys,
     pub plugins: Plugins,
     pub issuance: Issuance,
+    /// By issuer; one that is not named does as by default.
+    pub credentials: BTreeMap<String, Credentials>,
+    pub status: Status,
+    pub jobs: Jobs,
     pub audit: Audit,
+    pub webhooks: Webhooks,
     pub log: Log,
 }
 
@@ -47,6 +62,8 @@ pub struct Server {
     pub public_url: String,
     /// Bytes of a request body; larger ones are answered 413.
     pub max_body: usize,
+    /// The same, for credentials that an issuer's backend hands in.
+    pub max_credential_body: usize,
     /// Connections open at once; further clients wait in the system's queue.
     pub max_connections: usize,
     /// How long a client may take to send a request's head, and to send the next request.
@@ -74,6 +91,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://localhost:8080".to_owned(),
             max_body: 256 * 1024,
+            max_credential_body: 10 * 1024 * 1024,
             max_connections: 4096,
             header_timeout: Duration::from_secs(15),
             write_timeout: Duration::from_secs(15),
@@ -205,6 +223,7 @@ impl Config {
             .map_err(|e| e.to_string())?;
         config.data.dir = base.join(&config.data.dir);
         config.plugins.resolve(base);
+        webhooks::resolve(&mut config.webhooks, base);
         config.keys.kek_file = config.keys.kek_file.map(|f| base.join(f));
         config.store.url = config.store.url.map(|url| resolve_sqlite(&url, base));
         config.check()?;
@@ -217,6 +236,7 @@ impl Config {
         let server = &self.server;
         for (key, value, most) in [
             ("server.max_body", server.max_body, 64 * 1024 * 1024),
+            ("server.max_credential_body", server.max_credential_body, 64 * 1024 * 1024),
             ("server.max_connections", server.max_connections, 1_000_000),
             ("server.max_concurrent_requests", server.max_concurrent_requests, 1_000_000),
             ("plugins.max_instances", self.plugins.max_instances as usize, 10_000),
@@ -250,11 +270,24 @@ impl Config {
         }
         telemetry::filter(&self.log)?;
         self.plugins.check()?;
+        self.policies()?;
+        self.status.check()?;
+        self.jobs.check()?;
+        webhooks::check(&self.webhooks)?;
         chancery_store::check_url(&self.store_url()).map_err(|e| format!("store.url: {e}"))?;
         if issuance.offer_lifetime > issuance.max_offer_lifetime {
             return Err("issuance.offer_lifetime is longer than issuance.max_offer_lifetime".into());
         }
         Ok(())
+    }
+
+    /// What issuers do with credentials that are handed in.
+    pub fn policies(&self) -> Result<BTreeMap<String, Policy>, String> {
+        let compile = |(issuer, written): (&String, &Credentials)| {
+            let policy = Policy::compile(written).map_err(|e| format!("credentials.{issuer}.{e}"))?;
+            Ok((issuer.clone(), policy))
+        };
+        self.credentials.iter().map(compile).collect()
     }
 
     pub fn store_url(&self) -> String {

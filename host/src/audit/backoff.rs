@@ -5,7 +5,7 @@ use std::time::Duration;
 /// After the first failure; it doubles with each further one.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(1);
-/// However long a sink wants to be left alone.
+/// However long a receiver wants to be left alone.
 const LONGEST_ASKED: Duration = Duration::from_mins(10);
 
 /// Events that a call may hold; part of the contract in `wit/`.
@@ -15,16 +15,41 @@ pub(super) const MAX_EVENTS: u32 = 1_000;
 const SHRINK: u32 = 4;
 const GROW: u32 = 2;
 
+/// How long a receiver is left alone after each failure in a row.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+    longest: Duration,
+}
+
 /// The pace of one sink.
 #[derive(Debug)]
 pub(super) struct Pace {
-    next: Duration,
+    backoff: Backoff,
     events: u32,
+}
+
+impl Backoff {
+    pub(crate) fn new(longest: Duration) -> Self {
+        Self { next: FIRST.min(longest), longest }
+    }
+
+    /// The next failure is the first one again.
+    pub(crate) fn reset(&mut self) {
+        self.next = FIRST.min(self.longest);
+    }
+
+    /// How long to wait now; at least as long as the receiver asked for.
+    pub(crate) fn failed(&mut self, asked: Option<Duration>) -> Duration {
+        let wait = self.next.max(asked.unwrap_or_default().min(LONGEST_ASKED));
+        self.next = (self.next * 2).min(self.longest);
+        wait
+    }
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { next: FIRST, events: MAX_EVENTS }
+        Self { backoff: Backoff::new(LONGEST), events: MAX_EVENTS }
     }
 }
 
@@ -35,20 +60,18 @@ impl Pace {
     }
 
     pub(super) fn worked(&mut self) {
-        self.next = FIRST;
+        self.backoff.reset();
         self.events = (self.events * GROW).min(MAX_EVENTS);
     }
 
     /// Something else than the sink's state: the next attempt may work at once.
     pub(super) fn changed(&mut self) {
-        self.next = FIRST;
+        self.backoff.reset();
     }
 
     /// How long to wait now; at least as long as the sink asked for.
     pub(super) fn failed(&mut self, asked: Option<Duration>) -> Duration {
-        let wait = self.next.max(asked.unwrap_or_default().min(LONGEST_ASKED));
-        self.next = (self.next * 2).min(LONGEST);
-        wait
+        self.backoff.failed(asked)
     }
 
     /// The plugin broke over a batch of so many events: the next one is smaller, so that one event which it cannot

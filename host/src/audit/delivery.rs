@@ -10,18 +10,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chancery_sandbox::{Kind, Sandbox};
-use chancery_store::{Store, StoreError, Timestamp};
+use chancery_store::{Store, StoreError, Timestamp, webhook_delivery};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::lease::Account;
 use super::required::Progress;
 use super::retention::Keep;
 use super::status::{self, DeliveryStatus};
 use super::supervisor::Supervisor;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::Config;
 
 /// How often somebody looks for events that nobody announced: those of other processes.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) required: Vec<String>,
     pub(super) keep: Keep,
+    /// Receivers that must be known to the store before any event is deleted.
+    pub(super) awaited: Vec<String>,
     /// Rung when events were committed here.
     pub(super) bell: Notify,
     /// How many wait for acceptance.
@@ -68,13 +71,15 @@ pub(super) struct Report {
 }
 
 impl Delivery {
-    pub fn new(store: Arc<dyn Store>, sandbox: Sandbox, clock: Arc<dyn Clock>, config: &config::Audit) -> Self {
+    pub fn new(store: Arc<dyn Store>, sandbox: Sandbox, clock: Arc<dyn Clock>, config: &Config) -> Self {
+        let webhooks = config.webhooks.keys().map(|name| webhook_delivery(name));
         let shared = Shared {
             store,
             sandbox,
             clock,
-            required: config.required.clone(),
-            keep: config.keep,
+            required: config.audit.required.clone(),
+            keep: config.audit.keep,
+            awaited: config.audit.required.iter().cloned().chain(webhooks).collect(),
             bell: Notify::new(),
             waiting: AtomicUsize::new(0),
             begun: AtomicU64::new(0),
@@ -102,6 +107,21 @@ impl Delivery {
             }
         }
         Ok(sinks)
+    }
+
+    /// A receiver of the events beside the audit plugins.
+    pub(crate) fn account(&self, name: &str, holder: &str) -> Account {
+        self.shared.account(name, holder)
+    }
+
+    /// Changes when events got positions.
+    pub(crate) fn sequenced(&self) -> watch::Receiver<u64> {
+        self.shared.sequenced.subscribe()
+    }
+
+    /// What keeps a receiver from getting events, and for how long it is left alone; `None` for nothing.
+    pub(crate) fn report(&self, name: &str, trouble: Option<(String, Duration)>) {
+        self.shared.report(name, trouble);
     }
 
     /// The names in `audit.required` that are no audit plugins on this host.
@@ -137,7 +157,7 @@ impl Running {
         self.supervisor.abort();
         let held: Vec<String> = self.shared.progress.borrow().delivered.keys().cloned().collect();
         for plugin in held {
-            self.shared.release(&plugin, &self.holder).await;
+            self.shared.account(&plugin, &self.holder).release().await;
         }
     }
 }
@@ -149,6 +169,11 @@ impl Drop for Running {
 }
 
 impl Shared {
+    pub(super) fn account(&self, name: &str, holder: &str) -> Account {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Account { name: name.to_owned(), holder: holder.to_owned(), store, clock }
+    }
+
     /// Takes note of how far a plugin is.
     pub(super) fn reached(&self, plugin: &str, position: u64) {
         self.progress.send_if_modified(|progress| progress.reached(plugin, position));
@@ -162,14 +187,6 @@ impl Shared {
             changes.count() > 0
         });
         Ok(())
-    }
-
-    /// A lease that cannot be given up runs out.
-    pub(super) async fn release(&self, plugin: &str, holder: &str) {
-        if let Err(error) = self.store.release_delivery(plugin, holder).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(plugin, error, "the right to deliver audit events could not be given up");
-        }
     }
 
     /// What keeps a plugin from getting events, and for how long it is left alone; `None` for nothing.

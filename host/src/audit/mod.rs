@@ -1,16 +1,18 @@
 //! Audit events: made here, written by the store in the same transaction as the action they tell of, and taken to the
-//! audit plugins from there.
+//! audit plugins and to webhooks from there.
 //!
 //! | module | what is in it |
 //! | --- | --- |
 //! | `delivery`, `supervisor`, `sink` | the delivery of one host: what is shared, the order of events, one actor a plugin |
+//! | `lease` | the right to deliver, which webhooks use as well |
 //! | `batch`, `backoff` | what goes into a call and what its receipt says; when and how much to try next |
 //! | `required` | waiting until the required sinks have what just happened |
 //! | `retention`, `status` | what is kept after delivery, and how far each sink is |
 
-mod backoff;
+pub(crate) mod backoff;
 mod batch;
 mod delivery;
+pub(crate) mod lease;
 pub mod required;
 mod retention;
 mod sink;

@@ -72,9 +72,9 @@ pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
 }
 
 async fn prune(shared: &Shared, keep: Duration) {
-    // A required sink that was never delivered to has no account yet that holds its events back.
+    // A required sink or a webhook that was never delivered to has no account yet that holds its events back.
     match shared.store.deliveries().await {
-        Ok(known) if shared.required.iter().all(|name| known.iter().any(|one| one.plugin == *name)) => {}
+        Ok(known) if shared.awaited.iter().all(|name| known.iter().any(|one| one.plugin == *name)) => {}
         Ok(_) => return,
         Err(error) => return not_deleted(&error),
     }

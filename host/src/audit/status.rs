@@ -1,10 +1,12 @@
 //! How far the sinks are, for operators.
 
 use chancery_store::{Store, StoreError, Timestamp};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One sink: an audit plugin, or one that was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DeliveryStatus {
     pub plugin: String,
     pub state: SinkState,
@@ -17,10 +19,11 @@ pub struct DeliveryStatus {
     /// Why the last attempt of this host failed. For operators: it may quote the plugin.
     pub last_error: Option<String>,
     /// When this host tries again, where the last attempt failed.
+    #[schemars(with = "Option<DateTime<Utc>>")]
     pub next_attempt: Option<Timestamp>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SinkState {
     /// A host delivers.

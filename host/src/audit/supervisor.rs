@@ -111,9 +111,8 @@ impl Supervisor {
     fn spawn(&mut self, plugin: String, generation: String) {
         let (stop, again) = (self.stop.child_token(), Arc::new(Notify::new()));
         let sink = Sink {
-            plugin: plugin.clone(),
+            account: self.shared.account(&plugin, &self.holder),
             shared: Arc::clone(&self.shared),
-            holder: self.holder.clone(),
             stop: stop.clone(),
             again: Arc::clone(&again),
         };

@@ -1,4 +1,4 @@
-use chancery_store::{AuditEvent, EventOutcome, MAX_EVENTS_PER_READ, StoreError};
+use chancery_store::{AuditEvent, EventOutcome, MAX_EVENTS_PER_READ, StoreError, webhook_delivery};
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(super) enum Command {
     /// Print audit events, oldest first.
     #[command(after_help = EVENTS_HELP)]
     Events(Events),
-    /// How far the events are at each sink (audit plugin). Why one lags is in the log of the host that delivers to
+    /// How far the events are at each sink: audit plugins, and webhooks as `webhook:NAME`. Why one lags is in the log of the host that delivers to
     /// it, and in its GET /admin/v1/audit/sinks.
     #[command(after_help = "Examples:\n  chancery audit sinks\n  chancery audit sinks --json | jq '.[].lag'")]
     Sinks {
@@ -32,7 +32,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Forget a sink whose plugin is gone for good: no event waits for it any more. Should it come back, it gets every
-    /// event that is still kept.
+    /// event that is still kept; a webhook, whose dead letters go too, only what happens then.
     #[command(after_help = "Example:\n  chancery audit forget audit-file")]
     Forget { plugin: String },
 }
@@ -107,6 +107,9 @@ async fn sinks(app: &App, json: bool) -> Result<(), Failure> {
 async fn forget(app: &App, plugin: &str) -> Result<(), Failure> {
     if app.config.audit.required.iter().any(|name| name == plugin) {
         return Err(Failure::Usage(format!("audit.required names {plugin}: take it out of there first")));
+    }
+    if app.config.webhooks.keys().any(|name| webhook_delivery(name) == plugin) {
+        return Err(Failure::Usage(format!("the configuration has {plugin}: take it out of there first")));
     }
     let sinks = status::sinks(app.store.as_ref(), app.clock.timestamp()).await.map_err(store_failed)?;
     let sink = sinks.iter().find(|sink| sink.plugin == plugin);

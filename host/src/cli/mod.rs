@@ -5,10 +5,13 @@ mod check_config;
 mod client;
 mod config;
 mod credential;
+mod issue;
 mod migrate;
 mod offer;
 mod plugin;
 mod serve;
+mod status;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError, Log};
+use crate::issuance::error::Error;
 pub(crate) use crate::issuance::error::with_causes;
 use crate::plugins::COMPILE_WORKER;
 use crate::telemetry;
@@ -60,12 +64,21 @@ enum Command {
     /// Service clients of the admin API.
     #[command(subcommand)]
     Client(client::Command),
+    /// Issue a credential for each row of a file.
+    #[command(after_help = issue::HELP)]
+    Issue(issue::Arguments),
     /// Credentials that were issued.
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Statuses of credentials, and the lists that they are published in.
+    #[command(subcommand)]
+    Status(status::Command),
     /// The audit trail.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Webhooks: messages to an issuer's backend.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     #[command(name = COMPILE_WORKER, hide = true)]
     CompileWorker,
 }
@@ -90,6 +103,16 @@ impl Failure {
             Self::Config(_) | Self::Usage(_) => 2,
             Self::Start(_) | Self::Failed(_) => 1,
         }
+    }
+}
+
+/// What a use case answers, for an operator.
+pub(crate) fn refused(error: Error) -> Failure {
+    match error {
+        Error::InvalidRequest(_) | Error::UnknownConfiguration(_) | Error::ExpiryIsValidity => {
+            Failure::Usage(error.to_string())
+        }
+        other => Failure::Failed(with_causes(&other)),
     }
 }
 
@@ -131,8 +154,14 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         },
         Command::Offer(command) => offer::run(load(path, Quiet::Yes)?, command).await,
         Command::Client(command) => client::run(load(path, Quiet::Yes)?, command).await,
+        Command::Issue(arguments) => issue::run(load(path, Quiet::Yes)?, arguments).await,
         Command::Credential(command) => credential::run(load(path, Quiet::Yes)?, command).await,
+        Command::Status(command) => status::run(load(path, Quiet::Yes)?, command).await,
         Command::Audit(command) => audit::run(load(path, Quiet::Yes)?, command).await,
+        Command::Webhook(command) => match webhook::run_alone(&command) {
+            Some(done) => done,
+            None => webhook::run(load(path, Quiet::Yes)?, command).await,
+        },
         Command::CompileWorker => Ok(()),
     }
 }

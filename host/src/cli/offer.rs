@@ -16,7 +16,8 @@ const HELP: &str = "\
 Examples:
   chancery offer create --configuration FarmerCredential --subject 1001
   chancery offer create --configuration FarmerCredential --subject 1001 --tx-code --expires-in 1h
-  chancery offer create --configuration FarmerCredential --claims person.json --json";
+  chancery offer create --configuration FarmerCredential --claims person.json --json
+  chancery offer create --configuration FarmerCredential --credential 0b0f6c7e-8f0e-4a57-9d0c-2f1f7f1f3c55";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -31,11 +32,14 @@ pub(super) struct Create {
     #[arg(long = "configuration", required = true)]
     configurations: Vec<String>,
     /// The data provider is asked for this subject when the wallet comes.
-    #[arg(long, conflicts_with = "claims", required_unless_present = "claims")]
+    #[arg(long, conflicts_with = "claims", required_unless_present_any = ["claims", "credential"])]
     subject: Option<String>,
     /// A JSON file with the data itself.
     #[arg(long)]
     claims: Option<PathBuf>,
+    /// A stored credential, by its id.
+    #[arg(long, conflicts_with_all = ["claims", "subject"])]
+    credential: Option<String>,
     /// Ask the wallet's user for a transaction code. It is printed once.
     #[arg(long)]
     tx_code: bool,
@@ -71,6 +75,7 @@ pub(super) async fn run(config: Config, command: Command) -> Result<(), Failure>
         credential_configuration_ids: create.configurations,
         subject: create.subject,
         claims: claims.transpose()?,
+        credential_id: create.credential,
         tx_code: create
             .tx_code
             .then_some(TxCodeRequest { length: create.tx_code_length, description: create.tx_code_description }),

@@ -5,8 +5,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chancery_store::BootstrapRedemption;
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::AppState;
 use super::authn::Client;
@@ -15,6 +15,11 @@ use super::extract::{AdminJson, RequestId};
 use super::issuer::CurrentIssuer;
 use crate::issuance::offers::NewOffer;
 use crate::oauth::clients::NewClient;
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct CreatedClient {
+    client_id: String,
+}
 
 /// Makes a credential offer. Scope `offers:create`.
 pub(super) async fn create_offer(
@@ -36,15 +41,16 @@ pub(super) async fn create_client(
     Extension(client): Extension<Client>,
     AdminJson(new): AdminJson<NewClient>,
 ) -> Result<Response, ApiError> {
-    let id = new.client_id.clone();
+    let client_id = new.client_id.clone();
     let actor = client.actor(&request_id);
     state.oauth.register_client(&issuer, &actor, new, &client.scopes).await.map_err(ApiError::admin_oauth)?;
-    Ok((StatusCode::CREATED, Json(json!({"client_id": id}))).into_response())
+    Ok((StatusCode::CREATED, Json(CreatedClient { client_id })).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Bootstrap {
+    /// As the first start printed it.
     token: String,
     client: NewClient,
 }
@@ -56,10 +62,10 @@ pub(super) async fn bootstrap(
     RequestId(request_id): RequestId,
     AdminJson(Bootstrap { token, client }): AdminJson<Bootstrap>,
 ) -> Result<Response, ApiError> {
-    let id = client.client_id.clone();
+    let client_id = client.client_id.clone();
     let outcome = state.oauth.redeem_bootstrap(&issuer, Some(&request_id), &token, client).await;
     match outcome.map_err(ApiError::admin_oauth)? {
-        BootstrapRedemption::Redeemed => Ok((StatusCode::CREATED, Json(json!({"client_id": id}))).into_response()),
+        BootstrapRedemption::Redeemed => Ok((StatusCode::CREATED, Json(CreatedClient { client_id })).into_response()),
         BootstrapRedemption::Refused => Err(ApiError::new(
             StatusCode::UNAUTHORIZED,
             Rendering::Problem,

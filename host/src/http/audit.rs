@@ -4,12 +4,21 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::AppState;
 use super::error::{ApiError, Rendering};
 use super::issuer::CurrentIssuer;
+use crate::audit::status::DeliveryStatus;
 use crate::issuance::issuers::DEFAULT_ISSUER;
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Sinks {
+    sinks: Vec<DeliveryStatus>,
+    /// Names of `audit.required` that are no audit plugins here.
+    missing: Vec<String>,
+}
 
 /// How far the audit events are at each sink, as this host sees it, and the names of `audit.required` that are no
 /// audit plugins here. Scope `audit:read`, of the default issuer.
@@ -22,8 +31,8 @@ pub(super) async fn sinks(
         return Err(ApiError::new(StatusCode::FORBIDDEN, Rendering::Problem, "host-only", text));
     }
     let Some(delivery) = state.readiness.audit() else {
-        return Ok(Json(json!({"sinks": [], "missing": []})).into_response());
+        return Ok(Json(Sinks { sinks: Vec::new(), missing: Vec::new() }).into_response());
     };
     let sinks = delivery.sinks().await.map_err(|error| ApiError::admin(error.into()))?;
-    Ok(Json(json!({"sinks": sinks, "missing": delivery.missing()})).into_response())
+    Ok(Json(Sinks { sinks, missing: delivery.missing().into_iter().map(str::to_owned).collect() }).into_response())
 }

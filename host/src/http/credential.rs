@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::AppState;
 use super::error::ApiError;
@@ -16,14 +17,53 @@ use crate::issuance::credential::{Answer, Credential, CredentialRequest, Selecto
 use crate::issuance::error::Error;
 
 /// 8.2; members that are not known are ignored, as the specification demands.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "CredentialRequest")]
 pub(super) struct Body {
+    /// This or `credential_identifier`.
     credential_configuration_id: Option<String>,
+    /// Where the token answered `authorization_details`.
     credential_identifier: Option<String>,
+    /// One credential is issued for each key proof.
+    #[schemars(with = "Option<Proofs>")]
     proofs: Option<Map<String, Value>>,
     /// Draft 13's spelling, refused with a hint.
+    #[schemars(skip)]
     proof: Option<Value>,
+    #[schemars(skip)]
     credential_response_encryption: Option<Value>,
+}
+
+/// Key proofs by their type. Read by hand, so that each mistake is named.
+#[derive(Debug, JsonSchema)]
+#[schemars(inline, deny_unknown_fields)]
+struct Proofs {
+    #[schemars(length(min = 1))]
+    #[expect(dead_code, reason = "describes what `jwt_proofs` reads")]
+    jwt: Vec<String>,
+}
+
+/// Credentials, one for each key proof (8.3).
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "describes what `issued` writes")]
+pub(super) struct CredentialResponse {
+    credentials: Vec<IssuedCredential>,
+}
+
+#[derive(Debug, JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "describes what `issued` writes")]
+struct IssuedCredential {
+    /// A string (SD-JWT VC) or an object (Data Integrity).
+    credential: Value,
+}
+
+/// The credentials are not ready: to be asked for later (8.3, 9.2).
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Deferred {
+    transaction_id: String,
+    /// Seconds to wait.
+    interval: u64,
 }
 
 pub(super) async fn credential(
@@ -49,9 +89,8 @@ pub(super) fn respond(answer: Answer) -> Response {
         Answer::Deferred { transaction_id, interval } => {
             // Whole seconds, rounded up: who comes earlier is sent away again.
             let interval = interval.as_millis().div_ceil(1_000);
-            let body =
-                json!({"transaction_id": transaction_id, "interval": u64::try_from(interval).unwrap_or(u64::MAX)});
-            (StatusCode::ACCEPTED, HEADERS, Json(body)).into_response()
+            let interval = u64::try_from(interval).unwrap_or(u64::MAX);
+            (StatusCode::ACCEPTED, HEADERS, Json(Deferred { transaction_id, interval })).into_response()
         }
     }
 }

@@ -4,6 +4,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,9 +18,12 @@ use crate::issuance::credential::WalletGrant;
 use crate::issuance::error::Error;
 
 /// 9.1; members that are not known are ignored, as the specification demands.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "DeferredCredentialRequest")]
 pub(super) struct Body {
+    #[schemars(with = "String")]
     transaction_id: Option<String>,
+    #[schemars(skip)]
     credential_response_encryption: Option<Value>,
 }
 

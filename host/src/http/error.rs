@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::issuance::error::{Cause, Error as IssuanceError};
 use crate::oauth::error::Error as OAuthError;
@@ -26,10 +27,40 @@ pub struct ApiError {
     rendering: Rendering,
     /// OAuth error code or the problem's kind.
     code: &'static str,
+    /// The problem's type, where a specification names one.
+    kind: Option<&'static str>,
     public: String,
     retry_after: Option<u32>,
     www_authenticate: Option<String>,
     cause: Option<Cause>,
+}
+
+/// `{error, error_description}` (RFC 6749, 5.2).
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OAuthError")]
+pub(super) struct OAuthBody {
+    error: &'static str,
+    error_description: String,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Problem {
+    /// Tells kinds of problems apart, for programs.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The status in words.
+    title: Option<&'static str>,
+    status: u16,
+    /// What is wrong, for people.
+    detail: String,
+}
+
+impl Problem {
+    /// The `type` of a code.
+    pub(super) fn kind(code: &str) -> String {
+        format!("urn:chancery:problem:{code}")
+    }
 }
 
 /// What the log layer finds in a response's extensions.
@@ -39,7 +70,7 @@ pub(super) struct ErrorCause(pub Arc<dyn std::error::Error + Send + Sync>);
 impl ApiError {
     pub fn new(status: StatusCode, rendering: Rendering, code: &'static str, public: impl Into<String>) -> Self {
         let public = public.into();
-        Self { status, rendering, code, public, retry_after: None, www_authenticate: None, cause: None }
+        Self { status, rendering, code, kind: None, public, retry_after: None, www_authenticate: None, cause: None }
     }
 
     pub fn not_found(rendering: Rendering, public: &str) -> Self {
@@ -107,13 +138,16 @@ impl ApiError {
             E::UnknownCredentialIdentifier(_) => (StatusCode::BAD_REQUEST, "unknown_credential_identifier"),
             E::InvalidProof(_) => (StatusCode::BAD_REQUEST, "invalid_proof"),
             E::InvalidNonce(_) => (StatusCode::BAD_REQUEST, "invalid_nonce"),
-            E::Denied(_) => (StatusCode::BAD_REQUEST, "credential_request_denied"),
+            E::Denied(_) | E::Deleted | E::NotFound(_) | E::State { .. } => {
+                (StatusCode::BAD_REQUEST, "credential_request_denied")
+            }
             E::ConfigurationNotGranted(_) => (StatusCode::FORBIDDEN, "insufficient_scope"),
             E::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_credential_request"),
             E::UnknownTransaction => (StatusCode::BAD_REQUEST, "invalid_transaction_id"),
             E::Rejected { .. } => (StatusCode::BAD_GATEWAY, "server_error"),
-            E::Conflict(_) | E::Broken { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
             E::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+            // What is left cannot come of a wallet's request.
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         };
         let mut rendered = Self::of_issuance(status, Rendering::OAuth, code, error);
         if status == StatusCode::FORBIDDEN {
@@ -133,6 +167,38 @@ impl ApiError {
             other => (StatusCode::BAD_REQUEST, other.code()),
         };
         Self::of_issuance(status, Rendering::Problem, code, error)
+    }
+
+    /// The issuer's backend's.
+    pub fn credentials(error: IssuanceError) -> Self {
+        use IssuanceError as E;
+        let status = match &error {
+            E::UnknownConfiguration(_) | E::NotFound(_) | E::Denied(_) => StatusCode::NOT_FOUND,
+            E::Conflict(_) | E::State { .. } | E::DoneBefore => StatusCode::CONFLICT,
+            E::Deleted => StatusCode::GONE,
+            E::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            E::Forbidden(_) => StatusCode::FORBIDDEN,
+            E::Rejected { .. } => StatusCode::BAD_GATEWAY,
+            E::Broken { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            E::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let code = match &error {
+            E::Denied(_) => "unknown-subject",
+            E::Rejected { .. } => "credential-rejected",
+            E::Broken { .. } => "internal",
+            other => other.code(),
+        };
+        let scope = if let E::Forbidden(scope) = &error { Some(*scope) } else { None };
+        let kind = match &error {
+            E::MalformedCredential(_) => Some("https://www.w3.org/TR/vc-data-model#MALFORMED_VALUE_ERROR"),
+            E::UnknownOption(_) => Some("https://www.w3.org/TR/vcalm#UNKNOWN_OPTION_PROVIDED"),
+            _ => None,
+        };
+        match scope {
+            Some(scope) => Self::insufficient_scope(scope),
+            None => Self { kind, ..Self::of_issuance(status, Rendering::Problem, code, error) },
+        }
     }
 
     /// The token endpoint's (RFC 6749, 5.2).
@@ -181,16 +247,16 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = match self.rendering {
             Rendering::OAuth => {
-                let body = json!({"error": self.code, "error_description": description(&self.public)});
+                let body = OAuthBody { error: self.code, error_description: description(&self.public) };
                 (self.status, Json(body)).into_response()
             }
             Rendering::Problem => {
-                let body = json!({
-                    "type": format!("urn:chancery:problem:{}", self.code),
-                    "title": self.status.canonical_reason(),
-                    "status": self.status.as_u16(),
-                    "detail": self.public,
-                });
+                let body = Problem {
+                    kind: self.kind.map_or_else(|| Problem::kind(self.code), str::to_owned),
+                    title: self.status.canonical_reason(),
+                    status: self.status.as_u16(),
+                    detail: self.public,
+                };
                 let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
                 (self.status, content_type, Json(body)).into_response()
             }

@@ -5,7 +5,9 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use chancery_credential::{JsonLimits, parse_strict};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize as _, Deserializer};
+use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::AppState;
@@ -39,6 +41,45 @@ impl<T: DeserializeOwned> FromRequest<AppState> for AdminJson<T> {
     }
 }
 
+/// A JSON object of the issuer's backend, and its bytes, by which a repeated request is known.
+pub(super) struct BackendJson {
+    pub object: Map<String, Value>,
+    pub raw: Bytes,
+}
+
+impl FromRequest<AppState> for BackendJson {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        Self::within(request, state.server.max_credential_body).await
+    }
+}
+
+/// The same where no credential is handed in.
+pub(super) struct SmallBackendJson(pub BackendJson);
+
+impl FromRequest<AppState> for SmallBackendJson {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        BackendJson::within(request, state.server.max_body).await.map(Self)
+    }
+}
+
+impl BackendJson {
+    async fn within(request: Request, max: usize) -> Result<Self, ApiError> {
+        let raw = read(request, max, "application/json", Rendering::Problem, "invalid-request").await?;
+        let limits = JsonLimits { max_bytes: max, ..JsonLimits::default() };
+        match object_within(&raw, &limits) {
+            Ok(object) => Ok(Self { object, raw }),
+            Err(e) => {
+                let text = format!("the body is not what is expected: {e}");
+                Err(ApiError::new(StatusCode::BAD_REQUEST, Rendering::Problem, "invalid-request", text))
+            }
+        }
+    }
+}
+
 /// A JSON object sent to the credential endpoint; members that are not known are left alone.
 pub(super) struct CredentialJson<T>(pub T);
 
@@ -55,13 +96,29 @@ impl<T: DeserializeOwned> FromRequest<AppState> for CredentialJson<T> {
     }
 }
 
+/// A nested object: left to itself serde would take an array for a struct as well.
+pub(super) fn nested<'de, D: Deserializer<'de>, T: DeserializeOwned>(object: D) -> Result<T, D::Error> {
+    let object = Map::<String, Value>::deserialize(object)?;
+    serde_json::from_value(Value::Object(object)).map_err(D::Error::custom)
+}
+
+/// The same, where it may be absent.
+pub(super) fn nested_option<'de, D: Deserializer<'de>, T: DeserializeOwned>(object: D) -> Result<Option<T>, D::Error> {
+    let object = Option::<Map<String, Value>>::deserialize(object)?;
+    object.map(|object| serde_json::from_value(Value::Object(object)).map_err(D::Error::custom)).transpose()
+}
+
 /// Reads a JSON object without duplicate members. Left to itself serde would take an array for a struct as well.
 fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    object_within(body, &JsonLimits::default())
+}
+
+fn object_within<T: DeserializeOwned>(body: &[u8], limits: &JsonLimits) -> Result<T, String> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err("it must be a JSON object".to_owned());
     }
     let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
-    let value = parse_strict(text, &JsonLimits::default()).map_err(|e| e.to_string())?;
+    let value = parse_strict(text, limits).map_err(|e| e.to_string())?;
     serde_json::from_value(value).map_err(|e| e.to_string())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 
 use super::AppState;
@@ -17,7 +18,10 @@ impl FromRequestParts<AppState> for CurrentIssuer {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let rendering = parts.extensions.get::<Rendering>().copied().unwrap_or(Rendering::Problem);
         let unknown = || ApiError::not_found(rendering, "there is no such issuer");
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unknown())?;
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
+            let code = if rendering == Rendering::OAuth { "invalid_request" } else { "invalid-request" };
+            ApiError::new(StatusCode::BAD_REQUEST, rendering, code, "the path is not percent-encoded UTF-8")
+        })?;
         let id = params.iter().find(|(name, _)| *name == "issuer").map_or(DEFAULT_ISSUER, |(_, id)| id);
         // The default issuer has one URL only: its identifier must not be served at two places.
         let named_default = id == DEFAULT_ISSUER && params.iter().any(|(name, _)| name == "issuer");

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::AppState;
 use super::error::{ApiError, ErrorCause, Rendering};
 use super::extract::RequestId;
-use super::routes::{Mount, Route};
+use super::routes::{Access, Mount, Route};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -59,19 +59,23 @@ pub(super) fn surround(
             .layer(overload.0.clone());
         handler = handler.layer(shed);
     }
-    if !route.path.starts_with("/admin/") {
+    if is_for_browsers(route) {
         handler = handler.layer(cors());
     }
     handler.layer(Extension(rendering))
 }
 
-/// Wallets may run in a browser; the admin API is not for other people's pages.
+/// Wallets and verifiers may run in a browser; what the issuer's own backend asks for is not for other people's pages.
+fn is_for_browsers(route: &Route) -> bool {
+    !matches!(route.access, Access::Scope(_)) && !route.path.starts_with("/admin/")
+}
+
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
+        .expose_headers([header::WWW_AUTHENTICATE, header::RETRY_AFTER, header::ETAG])
 }
 
 async fn time_limit(State((state, rendering)): State<(AppState, Rendering)>, request: Request, next: Next) -> Response {

@@ -1,23 +1,29 @@
 //! The HTTP surface: one route table (`routes.rs`), thin handlers, one place of statuses (`error.rs`).
 
+mod accept;
 mod admin;
 mod audit;
 mod authn;
 mod credential;
+mod credentials;
 mod deferred;
 pub mod error;
 mod extract;
 mod health;
 mod issuer;
+mod jobs;
 mod layers;
 mod metadata;
 mod nonce;
 mod offers;
+pub mod openapi;
 mod pages;
 mod plugins;
 pub mod routes;
 mod serve;
+mod status_list;
 mod token;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +37,11 @@ use crate::clock::Clock;
 use crate::config;
 use crate::issuance::Issuance;
 use crate::issuance::issuers::Issuers;
+use crate::jobs::Jobs;
 use crate::oauth::AuthorizationServer;
 use crate::plugins::controls::Board;
+use crate::status::StatusLists;
+use crate::webhooks::board::Board as WebhookBoard;
 
 pub use routes::router;
 pub use serve::{Drained, serve};
@@ -45,6 +54,9 @@ pub struct AppState {
     pub oauth: Arc<AuthorizationServer>,
     pub readiness: Arc<Readiness>,
     pub plugins: Arc<Board>,
+    pub webhooks: Arc<WebhookBoard>,
+    pub status: Arc<StatusLists>,
+    pub jobs: Arc<Jobs>,
     pub clock: Arc<dyn Clock>,
     pub server: Arc<config::Server>,
 }

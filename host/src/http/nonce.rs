@@ -4,16 +4,23 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::AppState;
 use super::error::ApiError;
 use super::issuer::CurrentIssuer;
 
+/// OpenID4VCI 1.0, 7.2.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Nonce {
+    c_nonce: String,
+}
+
 pub(super) async fn nonce(
     State(state): State<AppState>,
     CurrentIssuer(issuer): CurrentIssuer,
 ) -> Result<Response, ApiError> {
-    let nonce = state.issuance.make_nonce(&issuer).map_err(ApiError::credential)?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({"c_nonce": nonce}))).into_response())
+    let c_nonce = state.issuance.make_nonce(&issuer).map_err(ApiError::credential)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(Nonce { c_nonce })).into_response())
 }

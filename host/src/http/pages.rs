@@ -38,6 +38,7 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for (name, text) in [
         ("offer.html", include_str!("../../templates/offer.html")),
         ("gone.html", include_str!("../../templates/gone.html")),
+        ("docs.html", include_str!("../../templates/docs.html")),
     ] {
         // The test below renders each of them, so that a template that does not compile never gets this far.
         if let Err(error) = pages.add_template(name, text) {
@@ -72,7 +73,7 @@ pub(super) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css"), (header::CACHE_CONTROL, "public, max-age=3600")], STYLE).into_response()
 }
 
-fn page(status: StatusCode, name: &str, view: &Value) -> Result<Response, ApiError> {
+pub(super) fn page(status: StatusCode, name: &str, view: &Value) -> Result<Response, ApiError> {
     let html = PAGES.get_template(name).and_then(|page| page.render(Serde(view)));
     let html = html.map_err(|error| internal(&error.to_string()))?;
     Ok((status, SECURITY, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chancery_sandbox::{Calls, PluginStatus};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::AppState;
 use super::authn::Client;
@@ -17,9 +18,14 @@ use super::issuer::CurrentIssuer;
 use crate::issuance::issuers::{DEFAULT_ISSUER, Issuer};
 use crate::plugins::controls::{Action, ControlError};
 
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Plugins {
+    plugins: Vec<PluginStatus>,
+}
+
 /// Every plugin file with its stage, and why it is not further. Scope `plugins:read`.
 pub(super) async fn list(State(state): State<AppState>, CurrentIssuer(issuer): CurrentIssuer) -> Response {
-    Json(json!({"plugins": visible(&state, &issuer)})).into_response()
+    Json(Plugins { plugins: visible(&state, &issuer) }).into_response()
 }
 
 /// Reads every plugin file again, tries again what had failed, and answers as `list` does when each one is active,
@@ -33,7 +39,7 @@ pub(super) async fn rescan(
     let client = client.actor(&request_id).name;
     tracing::info!(client, request_id, "a client has the plugin directory read again");
     state.plugins.rescan().await;
-    Json(json!({"plugins": visible(&state, &issuer)})).into_response()
+    Json(Plugins { plugins: visible(&state, &issuer) }).into_response()
 }
 
 /// `reload`, `disable`, `enable` or `rollback` of one plugin; answers what it is then. Each is an audit event. Scope

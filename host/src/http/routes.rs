@@ -1,14 +1,16 @@
 //! Every route there is, with who may call it. The access column is what is enforced, not a comment on it: a
 //! route with a scope cannot be reached without one. `tests/it/access.rs` walks this table.
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::middleware;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use super::error::Rendering;
 use super::{
-    AppState, admin, audit, authn, credential, deferred, health, issuer, layers, metadata, nonce, offers, pages,
-    plugins, token,
+    AppState, admin, audit, authn, credential, credentials, deferred, health, issuer, jobs, layers, metadata, nonce,
+    offers, openapi, pages, plugins, status_list, token, webhooks,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,9 @@ pub fn table() -> Vec<Route> {
         // Operation
         route("GET",  "/healthz",                                 Host,      Public,   get(health::live)),
         route("GET",  "/readyz",                                  Host,      Public,   get(health::ready)),
+        // This surface, described
+        route("GET",  "/openapi.json",                            Host,      Public,   get(openapi::json)),
+        route("GET",  "/docs",                                    Host,      Public,   get(openapi::page)),
         // Metadata and keys
         route("GET",  "/.well-known/openid-credential-issuer",    WellKnown, Public,   get(metadata::credential_issuer)),
         route("GET",  "/.well-known/oauth-authorization-server",  WellKnown, Public,   get(metadata::authorization_server)),
@@ -70,14 +75,37 @@ pub fn table() -> Vec<Route> {
         route("POST", "/openid4vci/nonce",                        Issuer,    Protocol, post(nonce::nonce)),
         route("POST", "/openid4vci/credential",                   Issuer,    Wallet,   post(credential::credential)),
         route("POST", "/openid4vci/deferred_credential",          Issuer,    PollingWallet, post(deferred::deferred)),
+        // The issuer's backend; `/vcalm` with the answers of VCALM 1.0
+        route("POST", "/credentials/issue",                       Issuer,    Scope("credentials:issue"),  post(credentials::issue::issue)),
+        route("POST", "/credentials/status",                      Issuer,    Scope("credentials:status"), post(credentials::status::status)),
+        route("GET",  "/credentials",                             Issuer,    Scope("credentials:read"),   get(credentials::stored::find)),
+        route("DELETE", "/credentials",                           Issuer,    Scope("credentials:delete"), delete(credentials::stored::delete)),
+        route("GET",  "/credentials/{id}",                        Issuer,    Scope("credentials:read"),   get(credentials::stored::read)),
+        route("DELETE", "/credentials/{id}",                      Issuer,    Scope("credentials:delete"), delete(credentials::stored::delete)),
+        route("GET",  "/credentials/status-list/{list}",          Issuer,    Public,   get(status_list::read)),
+        route("POST", "/vcalm/credentials/issue",                 Issuer,    Scope("credentials:issue"),  post(credentials::vcalm::issue)),
+        route("POST", "/vcalm/credentials/status",                Issuer,    Scope("credentials:status"), post(credentials::vcalm::status)),
+        route("GET",  "/vcalm/credentials/{id}",                  Issuer,    Scope("credentials:read"),   get(credentials::vcalm::read)),
+        route("DELETE", "/vcalm/credentials/{id}",                Issuer,    Scope("credentials:delete"), delete(credentials::vcalm::delete)),
+        route("POST", "/vcalm/status-lists",                      Issuer,    Scope("credentials:status"), post(credentials::vcalm::open_list)),
+        route("GET",  "/vcalm/status-lists/{list}",               Issuer,    Public,   get(status_list::read)),
         // Administration
         route("POST", "/admin/v1/bootstrap",                      Issuer,    Protocol, post(admin::bootstrap)),
         route("POST", "/admin/v1/clients",                        Issuer,    Scope("clients:create"), post(admin::create_client)),
         route("POST", "/admin/v1/offers",                         Issuer,    Scope("offers:create"),  post(admin::create_offer)),
+        route("POST", "/admin/v1/jobs",                           Issuer,    Scope("credentials:issue"), post(jobs::create)),
+        route("GET",  "/admin/v1/jobs",                           Issuer,    Scope("jobs:read"),      get(jobs::list)),
+        route("GET",  "/admin/v1/jobs/{job}",                     Issuer,    Scope("jobs:read"),      get(jobs::show)),
+        route("DELETE", "/admin/v1/jobs/{job}",                   Issuer,    Scope("credentials:issue"), delete(jobs::cancel)),
+        route("GET",  "/admin/v1/jobs/{job}/items",               Issuer,    Scope("jobs:read"),      get(jobs::items)),
         route("GET",  "/admin/v1/plugins",                        Issuer,    Scope("plugins:read"),   get(plugins::list)),
         route("POST", "/admin/v1/plugins/rescan",                 Issuer,    Scope("plugins:write"),  post(plugins::rescan)),
         route("POST", "/admin/v1/plugins/{plugin}/{action}",      Issuer,    Scope("plugins:write"),  post(plugins::act)),
         route("GET",  "/admin/v1/audit/sinks",                    Issuer,    Scope("audit:read"),     get(audit::sinks)),
+        route("GET",  "/admin/v1/webhooks",                       Issuer,    Scope("webhooks:read"),  get(webhooks::list)),
+        route("GET",  "/admin/v1/webhooks/{webhook}/dead_letters", Issuer,   Scope("webhooks:read"),  get(webhooks::dead_letters)),
+        route("POST", "/admin/v1/webhooks/{webhook}/replay",      Issuer,    Scope("webhooks:write"), post(webhooks::replay)),
+        route("POST", "/admin/v1/webhooks/{webhook}/resume",      Issuer,    Scope("webhooks:write"), post(webhooks::resume)),
     ]
 }
 
@@ -115,10 +143,14 @@ impl Route {
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
     let overload = layers::Overload::new(&state);
+    let mut seen = BTreeSet::new();
     for route in table() {
-        let handler = authn::guard(route.handler.clone(), route.access, &state).fallback(issuer::method_not_allowed);
+        let guarded = authn::guard(route.handler.clone(), route.access, &state);
         for path in route.paths() {
-            router = router.route(&path, layers::surround(handler.clone(), &route, &state, &overload));
+            // A path that several routes have answers other methods once.
+            let is_first = seen.insert(path.clone());
+            let handler = if is_first { guarded.clone().fallback(issuer::method_not_allowed) } else { guarded.clone() };
+            router = router.route(&path, layers::surround(handler, &route, &state, &overload));
         }
     }
     router.fallback(issuer::not_found).layer(middleware::from_fn(layers::request_log)).with_state(state)

@@ -7,7 +7,7 @@ use chancery_keys::SealContext;
 use chancery_store::{IssuanceBatch, IssuanceOutcome, OfferRecord, UsedNonce};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::configuration::{CredentialConfiguration, Keep, Making};
@@ -102,7 +102,8 @@ impl Issuance {
         let result = self.try_issue(issuer, actor, grant, request, within).await;
         if let Err(error) = &result {
             let now = self.clock.timestamp();
-            let event = stopped(actor, issuer, "credential.issue", &grant.offer_id, now, error);
+            let mut event = stopped(actor, issuer, "credential.issue", &grant.offer_id, now, error);
+            event.detail = json!({"offer": grant.offer_id});
             self.note_refusal(event).await;
         }
         result
@@ -124,22 +125,28 @@ impl Issuance {
         let subject = OfferSubject::open(&self.keyring, &issuer.id, &offer.offer_id, &offer.sealed_subject)?;
         let mut work = Work {
             request_id: actor.request_id.clone().unwrap_or_default(),
-            offer_id: offer.offer_id,
+            offer_id: Some(offer.offer_id),
+            about: None,
             plugin: configuration.document.plugin.as_ref().map(|plugin| plugin.name.clone()),
             subject,
             parts: holders.into_iter().map(|holder| Part { holder, stage: Stage::Open }).collect(),
         };
         let patience = Patience::of_request(configuration.document.on_unavailable, within);
-        let call = Call { issuer, actor, configuration, now, patience };
+        let call = Call { issuer, actor, configuration, now, patience, keep: Keep::Record };
+        if let (OfferSubject::Stored(id), false) = (&work.subject, configuration.document.holder_binding.required) {
+            return self.hand_over(&call, id).await;
+        }
         match self.go_on(&call, &mut work).await? {
             Progress::Waiting(after) => self.defer(&call, nonces, &work, after).await,
             Progress::Done(finished) if self.accepted.is_some() => {
-                self.record_and_hold(&call, &work.offer_id, nonces, finished).await
+                self.record_and_hold(&call, &grant.offer_id, nonces, finished).await
             }
             Progress::Done(finished) => {
                 let (batch, credentials) = batch(issuer, nonces, finished);
+                let revokes = revokes(&batch);
                 let outcomes = self.store.record_issuances(&[batch]).await?;
                 recorded(outcomes.into_iter().next())?;
+                self.announce(revokes).await;
                 Ok(Answer::Issued(credentials))
             }
         }
@@ -154,7 +161,7 @@ impl Issuance {
     }
 
     /// The keys to bind to: one credential each, or a single unbound one.
-    fn holders(
+    pub(super) fn holders(
         &self,
         issuer: &Issuer,
         configuration: &CredentialConfiguration,
@@ -177,6 +184,15 @@ impl Issuance {
         Ok((keys.into_iter().map(Some).collect(), nonces))
     }
 
+    /// Has published what an issuance has revoked; else another look of the publisher would find it later.
+    pub(super) async fn announce(&self, revoked: bool) {
+        if let Some(lists) = self.status_lists.as_ref().filter(|_| revoked)
+            && let Err(error) = lists.changed_somewhere().await
+        {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a revocation is published a little later");
+        }
+    }
+
     /// The credential for the record, where the configuration keeps it.
     pub(super) fn sealed_copy(
         &self,
@@ -184,14 +200,26 @@ impl Issuance {
         id: &str,
         credential: &Credential,
     ) -> Result<Option<Vec<u8>>, Error> {
-        if call.configuration.document.keep == Keep::Record {
+        if call.configuration.document.keep.unwrap_or(call.keep) == Keep::Record {
             return Ok(None);
         }
-        let issuer = &call.issuer.id;
-        let context = SealContext { issuer, table: "issued_credentials", column: "credential", row: id };
-        let sealed = self.keyring.seal(&context, credential.as_str().as_bytes(), self.entropy.as_ref());
-        sealed.map(Some).map_err(|e| Error::broken("the credential could not be stored", e))
+        self.seal_credential(call.issuer, id, credential).map(Some)
     }
+
+    pub(super) fn seal_credential(&self, issuer: &Issuer, id: &str, credential: &Credential) -> Result<Vec<u8>, Error> {
+        let sealed = self.keyring.seal(&kept(issuer, id), credential.as_str().as_bytes(), self.entropy.as_ref());
+        sealed.map_err(|e| Error::broken("the credential could not be stored", e))
+    }
+}
+
+/// What a kept credential is sealed under.
+pub(super) fn kept<'a>(issuer: &'a Issuer, id: &'a str) -> SealContext<'a> {
+    SealContext { issuer: &issuer.id, table: "issued_credentials", column: "credential", row: id }
+}
+
+/// Whether former credentials are revoked with it.
+pub(super) fn revokes(batch: &IssuanceBatch) -> bool {
+    batch.replacements.iter().any(|replacement| replacement.revoke)
 }
 
 /// What the store records, and what the wallet gets once it has.
@@ -200,12 +228,13 @@ pub(super) fn batch(
     nonces: Vec<UsedNonce>,
     finished: Vec<Finished>,
 ) -> (IssuanceBatch, Vec<Credential>) {
-    let mut batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, credentials: Vec::new(), events: Vec::new() };
+    let mut batch = IssuanceBatch { issuer_id: issuer.id.clone(), nonces, ..IssuanceBatch::default() };
     let mut issued = Vec::with_capacity(finished.len());
-    for Finished { credential, record, event } in finished {
+    for Finished { credential, record, event, replacement } in finished {
         issued.push(credential);
         batch.credentials.push(record);
         batch.events.push(event);
+        batch.replacements.extend(replacement);
     }
     (batch, issued)
 }
@@ -220,6 +249,11 @@ pub(super) fn recorded(outcome: Option<IssuanceOutcome>) -> Result<(), Error> {
             Err(Error::Denied("too many requests of this offer wait already".to_owned()))
         }
         Some(IssuanceOutcome::CredentialExists { credential_id }) => Err(Error::Conflict(credential_id)),
+        Some(IssuanceOutcome::CredentialDeleted) => Err(Error::State {
+            code: "credential-deleted",
+            text: "a credential of this id was deleted: the id is not given again",
+        }),
+        Some(IssuanceOutcome::Replied | IssuanceOutcome::JobItemTaken) => Err(Error::DoneBefore),
         None => Err(Error::broken("the issuance was not recorded", "the store gave no outcome")),
     }
 }

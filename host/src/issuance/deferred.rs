@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use chancery_store::{
-    DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, IssuanceBatch, Timestamp, UsedNonce,
+    AuditEvent, DeferredLease, DeferredLeasing, DeferredRecord, DeferredState, DeferredUpdate, IssuanceBatch,
+    Timestamp, UsedNonce,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,8 +16,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::configuration::{CredentialConfiguration, Making};
-use super::credential::{Answer, WalletGrant, batch, recorded};
+use super::configuration::{CredentialConfiguration, Keep, Making};
+use super::credential::{Answer, WalletGrant, batch, recorded, revokes};
 use super::error::Error;
 use super::issuers::Issuer;
 use super::patience::{PAUSE, Patience};
@@ -118,7 +119,8 @@ impl Issuance {
             "waits_for": kind,
         });
         let asked = IssuanceBatch { nonces, events: vec![event], ..nothing(call.issuer) };
-        let mut deferred = self.transaction(call, &hash, &work.offer_id, kind, work)?;
+        let offer_id = work.offer_id.as_deref().unwrap_or_default();
+        let mut deferred = self.transaction(call, &hash, offer_id, kind, work)?;
         deferred.poll_after = Timestamp::new(call.now + after.min(INTERVALS.1));
         recorded(Some(self.store.create_deferred(&deferred, &asked).await?))?;
         Ok(Answer::Deferred { transaction_id, interval: interval(after) })
@@ -139,6 +141,7 @@ impl Issuance {
         let hash = transaction_hash(&transaction_id);
         let deferred = self.transaction(call, &hash, offer_id, RECORDED, &held)?;
         recorded(Some(self.store.create_deferred(&deferred, &batch).await?))?;
+        self.announce(revokes(&batch)).await;
         let lease = DeferredLease {
             issuer_id: call.issuer.id.clone(),
             transaction_hash: hash,
@@ -190,11 +193,7 @@ impl Issuance {
         let result = self.try_to_go_on(poll, record, patience).await;
         let Err(error) = result else { return result };
         if error.is_final() {
-            let now = self.clock.timestamp();
-            let hash = &poll.lease.transaction_hash;
-            let mut event = stopped(poll.actor, poll.issuer, "credential.issue", hash, now, &error);
-            event.detail = json!({"configuration": record.configuration_id, "offer": record.offer_id});
-            self.store.fail_deferred(&poll.lease, &event).await?;
+            self.store.fail_deferred(&poll.lease, &self.failed(poll, record, &error)).await?;
         } else {
             self.store.release_deferred(&poll.lease).await?;
         }
@@ -227,7 +226,7 @@ impl Issuance {
             return Err(Error::Denied("this credential is issued in another way now: ask for a new offer".to_owned()));
         }
         let (issuer, actor, now) = (poll.issuer, poll.actor, self.clock.now());
-        let call = Call { issuer, actor, configuration, now, patience };
+        let call = Call { issuer, actor, configuration, now, patience, keep: Keep::Record };
         match self.go_on(&call, &mut work).await {
             Ok(Progress::Done(finished)) => self.finish(poll, finished, patience).await,
             Ok(Progress::Waiting(after)) => self.keep_on(poll, configuration, &work, after).await,
@@ -235,7 +234,7 @@ impl Issuance {
             // An operator may mend it, so it is kept, with what has come so far.
             Err(error) => {
                 self.keep_on(poll, configuration, &work, back_off(record.attempts)).await?;
-                self.note_failure(poll, &error).await;
+                self.note_failure(poll, record, &error).await;
                 Err(error)
             }
         }
@@ -250,13 +249,19 @@ impl Issuance {
             poll_after: Timestamp::new(self.clock.now() + back_off(record.attempts)),
         };
         self.store.update_deferred(&poll.lease, &update, &nothing(poll.issuer)).await?;
-        self.note_failure(poll, &error).await;
+        self.note_failure(poll, record, &error).await;
         Err(error)
     }
 
-    async fn note_failure(&self, poll: &Poll<'_>, error: &Error) {
+    async fn note_failure(&self, poll: &Poll<'_>, record: &DeferredRecord, error: &Error) {
+        self.note_refusal(self.failed(poll, record, error)).await;
+    }
+
+    fn failed(&self, poll: &Poll<'_>, record: &DeferredRecord, error: &Error) -> AuditEvent {
         let (hash, now) = (&poll.lease.transaction_hash, self.clock.timestamp());
-        self.note_refusal(stopped(poll.actor, poll.issuer, "credential.issue", hash, now, error)).await;
+        let mut event = stopped(poll.actor, poll.issuer, "credential.issue", hash, now, error);
+        event.detail = json!({"configuration": record.configuration_id, "offer": record.offer_id});
+        event
     }
 
     async fn keep_on(
@@ -276,7 +281,11 @@ impl Issuance {
         let (batch, credentials) = batch(poll.issuer, Vec::new(), finished);
         if self.accepted.is_none() {
             return match self.store.finish_deferred(&poll.lease, &batch).await? {
-                Some(outcome) => recorded(Some(outcome)).map(|()| Answer::Issued(credentials)),
+                Some(outcome) => {
+                    recorded(Some(outcome))?;
+                    self.announce(revokes(&batch)).await;
+                    Ok(Answer::Issued(credentials))
+                }
                 None => Ok(poll.not_yet(PAUSE)),
             };
         }
@@ -287,6 +296,7 @@ impl Issuance {
             Some(outcome) => recorded(Some(outcome))?,
             None => return Ok(poll.not_yet(PAUSE)),
         }
+        self.announce(revokes(&batch)).await;
         self.release(poll, held, patience.left()).await
     }
 
@@ -372,5 +382,5 @@ fn back_off(attempts: i64) -> Duration {
 }
 
 fn nothing(issuer: &Issuer) -> IssuanceBatch {
-    IssuanceBatch { issuer_id: issuer.id.clone(), nonces: Vec::new(), credentials: Vec::new(), events: Vec::new() }
+    IssuanceBatch { issuer_id: issuer.id.clone(), ..IssuanceBatch::default() }
 }

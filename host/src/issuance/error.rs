@@ -57,6 +57,63 @@ pub enum Error {
     UnknownTransaction,
     #[error("{0} exists already")]
     Conflict(String),
+    /// There is no credential of that id, or none that this issuer keeps.
+    #[error("{0}")]
+    NotFound(NotFound),
+    /// It was deleted; its id is not given again.
+    #[error("the credential was deleted")]
+    Deleted,
+    /// Another request with the same idempotency key, or another worker, has done it meanwhile.
+    #[error("this was done before")]
+    DoneBefore,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// It is as it is: what was asked for cannot be done to it.
+    #[error("{text}")]
+    State { code: &'static str, text: &'static str },
+    /// A signed credential that is not taken over: its proof, or who made it.
+    #[error("the credential is not accepted: {0}")]
+    NotAccepted(String),
+    /// "Expired" is no status.
+    #[error("whether a credential has expired is said by its validUntil, not by a status")]
+    ExpiryIsValidity,
+    /// The caller lacks this scope.
+    #[error("this needs the scope {0} too")]
+    Forbidden(&'static str),
+    /// What was handed in is no credential of the data model.
+    #[error("{0}")]
+    MalformedCredential(String),
+    /// An option that is not known here, which must not be left alone (VCALM, 3.8).
+    #[error("the option {0} is not known here")]
+    UnknownOption(String),
+}
+
+/// What there is none of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    #[error("there is no credential of this id")]
+    Credential,
+    #[error("only the record of this credential is kept")]
+    Document,
+    #[error("there is no such status list")]
+    StatusList,
+    #[error("no version of the status list from that time is kept")]
+    StatusListVersion,
+    #[error("there is no such job")]
+    Job,
+}
+
+impl NotFound {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Credential => "unknown-credential",
+            Self::Document => "credential-not-kept",
+            Self::StatusList => "unknown-status-list",
+            Self::StatusListVersion => "status-list-version-unknown",
+            Self::Job => "unknown-job",
+        }
+    }
 }
 
 impl Error {
@@ -79,6 +136,16 @@ impl Error {
             Self::Rejected { reason, .. } => reason,
             Self::UnknownTransaction => "unknown-transaction",
             Self::Conflict(_) => "conflict",
+            Self::NotFound(what) => what.code(),
+            Self::Deleted => "credential-deleted",
+            Self::DoneBefore => "done-before",
+            Self::KeyReused => "idempotency-key-reused",
+            Self::State { code, .. } => code,
+            Self::NotAccepted(_) => "credential-not-accepted",
+            Self::ExpiryIsValidity => "expiry-is-validity",
+            Self::Forbidden(_) => "forbidden",
+            Self::MalformedCredential(_) => "malformed-credential",
+            Self::UnknownOption(_) => "unknown-option",
         }
     }
 

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+use chancery_credential::jsonld::Contexts;
 use chancery_keys::{Algorithm, Keyring, MacKey, PublicKey, SealContext, Signer, SoftwareKey};
 use chancery_store::{ConfigurationRecord, IssuerRecord, KeyRecord, KeyState, Store};
 use serde_json::Value;
@@ -30,6 +33,8 @@ pub struct Issuer {
     pub configurations: BTreeMap<String, Arc<CredentialConfiguration>>,
     /// Published configurations that this release cannot use, with the reason.
     pub broken: BTreeMap<String, String>,
+    /// The bundled JSON-LD contexts, and those of all its configurations.
+    pub contexts: Contexts,
     /// Credential keys, oldest first; retired ones stay published.
     pub keys: Vec<IssuerKey>,
     pub access_token_key: Arc<dyn Signer>,
@@ -50,6 +55,13 @@ pub struct Macs {
     pub offer_reference: MacKey,
     pub tx_code: MacKey,
     pub one_time: MacKey,
+    /// Whom credentials are about.
+    pub subject: MacKey,
+    /// Values that credentials can be found by.
+    pub attribute: MacKey,
+    /// Ids of credentials that were deleted.
+    pub credential_id: MacKey,
+    pub idempotency: MacKey,
 }
 
 impl Issuer {
@@ -73,6 +85,22 @@ impl Issuer {
     /// A name for the record of a credential that is about to be issued.
     pub fn new_credential_id(&self) -> String {
         format!("{}/credentials/{}", self.url, Uuid::new_v4())
+    }
+
+    /// Whom a credential is about, as records name it.
+    pub fn subject_hash(&self, subject: &str) -> String {
+        B64.encode(self.macs.subject.mac(subject.as_bytes()))
+    }
+
+    /// A value that credentials can be found by, as records name it: text by itself, anything else as JSON.
+    pub fn attribute_hash(&self, name: &str, value: &Value) -> String {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        B64.encode(self.macs.attribute.mac(format!("{}:{name}{text}", name.len()).as_bytes()))
+    }
+
+    /// A credential's id, as its tombstone names it.
+    pub fn credential_hash(&self, credential_id: &str) -> String {
+        B64.encode(self.macs.credential_id.mac(credential_id.as_bytes()))
     }
 
     pub fn published_keys(&self) -> Vec<(String, PublicKey)> {
@@ -192,6 +220,7 @@ impl Issuers {
         };
         Ok(Issuer {
             did: identity.did,
+            contexts: contexts(&record.issuer_id, &compiled),
             configurations: compiled,
             broken,
             keys: credential_keys,
@@ -204,6 +233,10 @@ impl Issuers {
                 offer_reference: mac("offer reference")?,
                 tx_code: mac("tx_code")?,
                 one_time: mac("one-time")?,
+                subject: mac("subject")?,
+                attribute: mac("indexed attribute")?,
+                credential_id: mac("credential id")?,
+                idempotency: mac("idempotency key")?,
             },
             id: record.issuer_id,
             url: record.url,
@@ -225,6 +258,22 @@ impl Issuers {
             .with_key_id(&key.key_id);
         Ok(Arc::new(key))
     }
+}
+
+/// Where two configurations bring another document for one URL, neither is taken: what a credential that is handed in means
+/// must not depend on their order.
+fn contexts(issuer_id: &str, configurations: &BTreeMap<String, Arc<CredentialConfiguration>>) -> Contexts {
+    let mut documents: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
+    for (url, document) in configurations.values().flat_map(|configuration| &configuration.document.contexts) {
+        let known = documents.entry(url).or_insert(Some(document));
+        *known = known.filter(|known| *known == document);
+    }
+    let agreed = documents.into_iter().filter_map(|(url, document)| Some((url, document?)));
+    Contexts::with(agreed).unwrap_or_else(|error| {
+        // Each was accepted with its configuration; only their number can be too high.
+        tracing::warn!(issuer = issuer_id, %error, "the contexts of the configurations are not known to /credentials/issue");
+        Contexts::bundled()
+    })
 }
 
 pub fn key_context<'a>(issuer: &'a str, key_id: &'a str) -> SealContext<'a> {

@@ -6,7 +6,9 @@ pub mod credential;
 pub mod deferred;
 pub mod error;
 pub mod formats;
+mod handover;
 pub mod issuers;
+pub mod lifecycle;
 mod making;
 pub mod nonce;
 pub mod offers;
@@ -18,19 +20,23 @@ pub mod setup;
 pub mod subject;
 mod work;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chancery_credential::status::Purpose;
 use chancery_keys::{Entropy, EntropyError, Keyring};
 use chancery_sandbox::Sandbox;
-use chancery_store::{AuditEvent, EventOutcome, Store, Timestamp};
+use chancery_store::{AuditEvent, EventOutcome, StatusSlot, Store, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::audit::Actor;
 use crate::audit::required::Accepted;
 use crate::clock::Clock;
 use crate::config;
+use crate::status::StatusLists;
 use error::Error;
 use issuers::Issuer;
+use lifecycle::policy::Policy;
 
 pub struct Issuance {
     store: Arc<dyn Store>,
@@ -44,6 +50,10 @@ pub struct Issuance {
     accepted: Option<Arc<dyn Accepted>>,
     /// Turns for judging what other issuers signed.
     judging: Semaphore,
+    /// Where credentials get their entries in status lists.
+    status_lists: Option<Arc<StatusLists>>,
+    /// What is done with credentials that are handed in, by issuer.
+    policies: BTreeMap<String, Arc<Policy>>,
 }
 
 /// Credentials of other issuers that are judged at once. They may be made to cost much, and no plugin's limits count it.
@@ -73,6 +83,8 @@ impl Issuance {
             limits,
             accepted: None,
             judging: Semaphore::new(JUDGED_AT_ONCE),
+            status_lists: None,
+            policies: BTreeMap::new(),
         }
     }
 
@@ -80,6 +92,37 @@ impl Issuance {
     #[must_use]
     pub fn requiring(self, accepted: Arc<dyn Accepted>) -> Self {
         Self { accepted: Some(accepted), ..self }
+    }
+
+    #[must_use]
+    pub fn with_status_lists(self, lists: Arc<StatusLists>) -> Self {
+        Self { status_lists: Some(lists), ..self }
+    }
+
+    /// What issuers do with credentials that are handed in; one that is not named does as by default.
+    #[must_use]
+    pub fn with_policies(self, policies: BTreeMap<String, Policy>) -> Self {
+        let policies = policies.into_iter().map(|(issuer, policy)| (issuer, Arc::new(policy)));
+        Self { policies: policies.collect(), ..self }
+    }
+
+    fn policy(&self, issuer: &Issuer) -> Arc<Policy> {
+        self.policies.get(&issuer.id).cloned().unwrap_or_default()
+    }
+
+    /// Entries for that many credentials.
+    async fn status_slots(
+        &self,
+        issuer: &Issuer,
+        purposes: &[Purpose],
+        count: usize,
+    ) -> Result<Vec<Vec<StatusSlot>>, Error> {
+        if purposes.is_empty() {
+            return Ok(vec![Vec::new(); count]);
+        }
+        let lists = self.status_lists.as_ref();
+        let lists = lists.ok_or_else(|| Error::broken("the issuer has no status lists", "they are not set up"))?;
+        lists.allocate(issuer, purposes, count).await
     }
 
     pub fn limits(&self) -> &config::Issuance {

@@ -7,8 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use chancery_keys::SealContext;
 use chancery_store::{OfferRecord, RedeemOffer, Redemption, Timestamp};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -28,8 +30,8 @@ const MAX_SUBJECT: usize = 1024;
 /// OpenID4VCI 1.0, 4.1.1.
 const MAX_DESCRIPTION: usize = 300;
 
-/// What the caller asks for: exactly one of `subject` and `claims`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// What the caller asks for: exactly one of `subject`, `claims` and `credential_id`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOffer {
     pub credential_configuration_ids: Vec<String>,
@@ -38,7 +40,10 @@ pub struct NewOffer {
     pub subject: Option<String>,
     /// The data itself, as a data provider would answer it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claims: Option<serde_json::Map<String, Value>>,
+    pub claims: Option<Map<String, Value>>,
+    /// A stored credential, which the wallet gets as it is or, where the configuration binds to a key, as a fresh copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
     /// Ask the wallet's user for a transaction code, which reaches them on another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tx_code: Option<TxCodeRequest>,
@@ -47,7 +52,7 @@ pub struct NewOffer {
     pub expires_in: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TxCodeRequest {
     /// Digits.
@@ -63,10 +68,11 @@ impl Default for TxCodeRequest {
 }
 
 /// The answer. The transaction code stands here and nowhere else: it is not stored.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CreatedOffer {
     pub offer_id: String,
     /// The object itself (4.1.1).
+    #[schemars(with = "Map<String, Value>")]
     pub credential_offer: Value,
     /// Where a wallet fetches it (4.1.3).
     pub credential_offer_uri: String,
@@ -77,6 +83,7 @@ pub struct CreatedOffer {
     pub link_by_value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tx_code: Option<String>,
+    #[schemars(with = "DateTime<Utc>")]
     pub expires_at: Timestamp,
 }
 
@@ -91,7 +98,7 @@ pub struct OpenOffer {
 
 impl Issuance {
     pub async fn create_offer(&self, issuer: &Issuer, actor: &Actor, new: NewOffer) -> Result<CreatedOffer, Error> {
-        let subject = Self::check_offer(issuer, &new)?;
+        let subject = self.check_offer(issuer, &new).await?;
         let lifetime = self.offer_lifetime(new.expires_in.as_deref())?;
         let now = self.clock.timestamp();
         let offer_id = Uuid::new_v4().to_string();
@@ -169,7 +176,7 @@ impl Issuance {
         Ok(self.store.redeem_offer(&redeem, &success, &refusal).await?)
     }
 
-    fn check_offer(issuer: &Issuer, new: &NewOffer) -> Result<OfferSubject, Error> {
+    async fn check_offer(&self, issuer: &Issuer, new: &NewOffer) -> Result<OfferSubject, Error> {
         let invalid = |message: &str| Err(Error::InvalidRequest(message.to_owned()));
         let ids = &new.credential_configuration_ids;
         if ids.is_empty() || ids.len() > MAX_CONFIGURATIONS {
@@ -186,13 +193,18 @@ impl Issuance {
                 return invalid("tx_code.description must not be over 300 characters");
             }
         }
-        let subject = match (&new.subject, &new.claims) {
-            (Some(subject), None) if subject.is_empty() || subject.len() > MAX_SUBJECT => {
+        let subject = match (&new.subject, &new.claims, &new.credential_id) {
+            (Some(subject), None, None) if subject.is_empty() || subject.len() > MAX_SUBJECT => {
                 return invalid("subject must be 1 to 1024 bytes");
             }
-            (Some(subject), None) => OfferSubject::Subject(subject.clone()),
-            (None, Some(claims)) => OfferSubject::Claims(claims.clone()),
-            _ => return invalid("an offer names exactly one of subject (the data provider is asked) and claims"),
+            (Some(subject), None, None) => OfferSubject::Subject(subject.clone()),
+            (None, Some(claims), None) => OfferSubject::Claims(claims.clone()),
+            (None, None, Some(id)) => OfferSubject::Stored(self.check_offered(issuer, ids, id).await?),
+            _ => {
+                return invalid(
+                    "an offer names exactly one of subject (the data provider is asked), claims and credential_id",
+                );
+            }
         };
         for id in ids {
             let configuration = issuer.configuration(id)?;

@@ -17,6 +17,7 @@ use super::Issuance;
 use super::configuration::{Format, Upstream};
 use super::credential::Credential;
 use super::error::Error;
+use super::making::replacement;
 use super::patience::PAUSE;
 use super::proof::HolderKey;
 use super::subject::OfferSubject;
@@ -129,13 +130,20 @@ impl Issuance {
             configuration_id: configuration.id.clone(),
             configuration_version: configuration.version,
             credential_type: configuration.credential_type.clone(),
-            offer_id: Some(work.offer_id.clone()),
+            format: configuration.format().as_str().to_owned(),
+            subject_hash: work.person().map(|person| issuer.subject_hash(person)),
+            superseded_by: None,
+            delete_after: configuration.retention.map(|kept| Timestamp::new(call.now + kept)),
+            status: Vec::new(),
+            attributes: Vec::new(),
+            offer_id: work.offer_id.clone(),
             issue_date: verified.valid_from.map_or(now, Timestamp::new),
             expiration_date: verified.valid_until.map(Timestamp::new),
             created_time: now,
             updated_time: now,
         };
-        Ok(Finished { credential, record, event })
+        let replacement = replacement(call, &record);
+        Ok(Finished { credential, record, event, replacement })
     }
 }
 
@@ -149,7 +157,10 @@ async fn issue(
     // Who brings claims has no subject but his grant: what the access token calls `sub`.
     let (subject_id, subject_claims) = match &work.subject {
         OfferSubject::Subject(subject) => (subject.clone(), json!({})),
-        OfferSubject::Claims(claims) => (work.offer_id.clone(), Value::Object(claims.clone())),
+        OfferSubject::Stored(_) => (String::new(), json!({})),
+        OfferSubject::Claims(claims) => {
+            (work.offer_id.clone().unwrap_or_else(|| work.request_id.clone()), Value::Object(claims.clone()))
+        }
     };
     let request = PluginRequest {
         // The first request's, also where it is repeated later: so the other issuer knows it again.

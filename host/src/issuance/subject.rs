@@ -13,6 +13,8 @@ pub enum OfferSubject {
     Subject(String),
     /// The offer carries the data.
     Claims(Map<String, Value>),
+    /// The offer is about a stored credential, by its id.
+    Stored(String),
 }
 
 impl std::fmt::Debug for OfferSubject {
@@ -20,6 +22,7 @@ impl std::fmt::Debug for OfferSubject {
         f.write_str(match self {
             Self::Subject(_) => "Subject(…)",
             Self::Claims(_) => "Claims(…)",
+            Self::Stored(_) => "Stored(…)",
         })
     }
 }

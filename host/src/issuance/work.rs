@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use chancery_keys::{Entropy, Keyring, SealContext};
-use chancery_store::{AuditEvent, StoredCredential};
+use chancery_store::{AuditEvent, Replacement, StoredCredential};
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::configuration::CredentialConfiguration;
+use super::configuration::{CredentialConfiguration, Keep};
 use super::credential::Credential;
 use super::error::Error;
 use super::issuers::Issuer;
@@ -26,13 +26,18 @@ pub(super) struct Call<'a> {
     pub(super) configuration: &'a CredentialConfiguration,
     pub(super) now: DateTime<Utc>,
     pub(super) patience: Patience,
+    /// What is kept of the credential where the configuration does not say.
+    pub(super) keep: Keep,
 }
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Work {
     /// The credential request's: with it another issuer knows a question that is repeated.
     pub(super) request_id: String,
-    pub(super) offer_id: String,
+    pub(super) offer_id: Option<String>,
+    /// Whom the credentials are about, where the subject does not say.
+    #[serde(default)]
+    pub(super) about: Option<String>,
     /// The plugin that is asked: no other one understands its tickets.
     pub(super) plugin: Option<String>,
     pub(super) subject: OfferSubject,
@@ -78,6 +83,7 @@ pub(super) struct Finished {
     pub(super) credential: Credential,
     pub(super) record: StoredCredential,
     pub(super) event: AuditEvent,
+    pub(super) replacement: Option<Replacement>,
 }
 
 /// Credentials that are recorded, and wait for their events to be accepted.
@@ -91,6 +97,14 @@ impl Work {
     /// Names what one part asks in a request, apart from what the others ask, in the 64 bytes that the contract allows.
     pub(super) fn numbered(&self, request_id: &str, index: usize) -> String {
         if self.parts.len() == 1 { request_id.to_owned() } else { format!("{request_id}-{}", index + 1) }
+    }
+
+    /// Whom it is about, as far as that is known.
+    pub(super) fn person(&self) -> Option<&str> {
+        match &self.subject {
+            OfferSubject::Subject(subject) => Some(subject),
+            OfferSubject::Claims(_) | OfferSubject::Stored(_) => self.about.as_deref(),
+        }
     }
 
     /// Whether it is work of this kind: the configuration may have been published anew since it began.

@@ -7,6 +7,7 @@ use chancery_keys::PublicKey;
 use chancery_keys::jose::CompactJws;
 use chancery_store::{BootstrapRedemption, ClientRecord, Timestamp};
 use chrono::{DateTime, Duration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -26,11 +27,14 @@ const BOOTSTRAP_LIFETIME: Duration = Duration::hours(24);
 const MAX_CLIENT_KEYS: usize = 8;
 
 /// A client to be.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewClient {
+    /// 1 to 128 letters, digits, `-`, `_` and `.`.
+    #[schemars(length(min = 1, max = 128))]
     pub client_id: String,
     /// JWK Set of public keys.
+    #[schemars(with = "Map<String, Value>")]
     pub jwks: Value,
     pub scopes: Vec<String>,
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chancery_store::Redemption;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub struct TokenRequest {
     pub scope: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TokenResponse {
     pub access_token: String,
     pub token_type: &'static str,

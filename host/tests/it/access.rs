@@ -8,28 +8,52 @@ use crate::app::{TestApp, person_document};
 
 #[rustfmt::skip]
 const REVIEWED: &[(&str, &str, Access)] = &[
-    ("GET",  "/healthz",                                Access::Public),
-    ("GET",  "/readyz",                                 Access::Public),
-    ("GET",  "/.well-known/openid-credential-issuer",   Access::Public),
-    ("GET",  "/.well-known/oauth-authorization-server", Access::Public),
-    ("GET",  "/.well-known/jwt-vc-issuer",              Access::Public),
-    ("GET",  "/.well-known/jwks.json",                  Access::Public),
-    ("GET",  "/.well-known/did.json",                   Access::Public),
-    ("GET",  "/issuers/{issuer}/did.json",              Access::Public),
-    ("GET",  "/offers/{offer}",                         Access::Protocol),
-    ("GET",  "/assets/style.css",                       Access::Public),
-    ("GET",  "/openid4vci/offers/{offer}",              Access::Protocol),
-    ("POST", "/oauth/token",                            Access::Protocol),
-    ("POST", "/openid4vci/nonce",                       Access::Protocol),
-    ("POST", "/openid4vci/credential",                  Access::Wallet),
-    ("POST", "/openid4vci/deferred_credential",         Access::PollingWallet),
-    ("POST", "/admin/v1/bootstrap",                     Access::Protocol),
-    ("POST", "/admin/v1/clients",                       Access::Scope("clients:create")),
-    ("POST", "/admin/v1/offers",                        Access::Scope("offers:create")),
-    ("GET",  "/admin/v1/plugins",                       Access::Scope("plugins:read")),
-    ("POST", "/admin/v1/plugins/rescan",                Access::Scope("plugins:write")),
-    ("POST", "/admin/v1/plugins/{plugin}/{action}",     Access::Scope("plugins:write")),
-    ("GET",  "/admin/v1/audit/sinks",                   Access::Scope("audit:read")),
+    ("GET",    "/healthz",                                           Access::Public),
+    ("GET",    "/readyz",                                            Access::Public),
+    ("GET",    "/openapi.json",                                      Access::Public),
+    ("GET",    "/docs",                                              Access::Public),
+    ("GET",    "/.well-known/openid-credential-issuer",              Access::Public),
+    ("GET",    "/.well-known/oauth-authorization-server",            Access::Public),
+    ("GET",    "/.well-known/jwt-vc-issuer",                         Access::Public),
+    ("GET",    "/.well-known/jwks.json",                             Access::Public),
+    ("GET",    "/.well-known/did.json",                              Access::Public),
+    ("GET",    "/issuers/{issuer}/did.json",                         Access::Public),
+    ("GET",    "/offers/{offer}",                                    Access::Protocol),
+    ("GET",    "/assets/style.css",                                  Access::Public),
+    ("GET",    "/openid4vci/offers/{offer}",                         Access::Protocol),
+    ("POST",   "/oauth/token",                                       Access::Protocol),
+    ("POST",   "/openid4vci/nonce",                                  Access::Protocol),
+    ("POST",   "/openid4vci/credential",                             Access::Wallet),
+    ("POST",   "/openid4vci/deferred_credential",                    Access::PollingWallet),
+    ("POST",   "/credentials/issue",                                 Access::Scope("credentials:issue")),
+    ("POST",   "/credentials/status",                                Access::Scope("credentials:status")),
+    ("GET",    "/credentials",                                       Access::Scope("credentials:read")),
+    ("DELETE", "/credentials",                                       Access::Scope("credentials:delete")),
+    ("GET",    "/credentials/{id}",                                  Access::Scope("credentials:read")),
+    ("DELETE", "/credentials/{id}",                                  Access::Scope("credentials:delete")),
+    ("GET",    "/credentials/status-list/{list}",                    Access::Public),
+    ("POST",   "/vcalm/credentials/issue",                           Access::Scope("credentials:issue")),
+    ("POST",   "/vcalm/credentials/status",                          Access::Scope("credentials:status")),
+    ("GET",    "/vcalm/credentials/{id}",                            Access::Scope("credentials:read")),
+    ("DELETE", "/vcalm/credentials/{id}",                            Access::Scope("credentials:delete")),
+    ("POST",   "/vcalm/status-lists",                                Access::Scope("credentials:status")),
+    ("GET",    "/vcalm/status-lists/{list}",                         Access::Public),
+    ("POST",   "/admin/v1/bootstrap",                                Access::Protocol),
+    ("POST",   "/admin/v1/clients",                                  Access::Scope("clients:create")),
+    ("POST",   "/admin/v1/offers",                                   Access::Scope("offers:create")),
+    ("POST",   "/admin/v1/jobs",                                     Access::Scope("credentials:issue")),
+    ("GET",    "/admin/v1/jobs",                                     Access::Scope("jobs:read")),
+    ("GET",    "/admin/v1/jobs/{job}",                               Access::Scope("jobs:read")),
+    ("DELETE", "/admin/v1/jobs/{job}",                               Access::Scope("credentials:issue")),
+    ("GET",    "/admin/v1/jobs/{job}/items",                         Access::Scope("jobs:read")),
+    ("GET",    "/admin/v1/plugins",                                  Access::Scope("plugins:read")),
+    ("POST",   "/admin/v1/plugins/rescan",                           Access::Scope("plugins:write")),
+    ("POST",   "/admin/v1/plugins/{plugin}/{action}",                Access::Scope("plugins:write")),
+    ("GET",    "/admin/v1/audit/sinks",                              Access::Scope("audit:read")),
+    ("GET",    "/admin/v1/webhooks",                                 Access::Scope("webhooks:read")),
+    ("GET",    "/admin/v1/webhooks/{webhook}/dead_letters",          Access::Scope("webhooks:read")),
+    ("POST",   "/admin/v1/webhooks/{webhook}/replay",                Access::Scope("webhooks:write")),
+    ("POST",   "/admin/v1/webhooks/{webhook}/resume",                Access::Scope("webhooks:write")),
 ];
 
 #[test]
@@ -95,6 +119,7 @@ async fn browsers_may_call_what_wallets_call_and_nothing_else() {
             .header(header::ACCESS_CONTROL_REQUEST_METHOD, route.method);
         let answer = test.send(request.body(Body::empty()).unwrap()).await;
         let allowed = answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_some();
-        assert_eq!(allowed, !route.path.starts_with("/admin/"), "{path}");
+        let is_backends = matches!(route.access, Access::Scope(_)) || route.path.starts_with("/admin/");
+        assert_eq!(allowed, !is_backends, "{path}");
     }
 }

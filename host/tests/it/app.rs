@@ -51,7 +51,9 @@ pub struct TestApp {
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// `Null` where it is no JSON.
     pub body: Value,
+    pub text: String,
 }
 
 impl Answer {
@@ -67,12 +69,13 @@ impl Answer {
         self.carries_request_id();
     }
 
-    /// An RFC 9457 problem.
+    /// An RFC 9457 problem of our own kind, or of the type that a specification names by its URL.
     #[track_caller]
     pub fn is_problem(&self, status: u16, kind: &str, hint: &str) {
+        let kind = if kind.contains(':') { kind.to_owned() } else { format!("urn:chancery:problem:{kind}") };
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{self:?}");
-        assert_eq!(self.body["type"], format!("urn:chancery:problem:{kind}"), "{self:?}");
+        assert_eq!(self.body["type"], kind, "{self:?}");
         assert_eq!(self.body["status"], status, "{self:?}");
         let detail = self.body["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(hint), "{detail:?} does not say {hint:?}");
@@ -163,22 +166,33 @@ impl TestApp {
     }
 
     pub async fn publish(&self, issuer_id: &str, id: &str, document: Value) {
+        self.try_publish(issuer_id, id, document).await.unwrap();
+    }
+
+    /// Makes the issuer where there is none yet; the refusal's text.
+    pub async fn try_publish(&self, issuer_id: &str, id: &str, document: Value) -> Result<(), String> {
         let app = &self.app;
         let (store, clock, entropy) = (app.store.as_ref(), app.clock.as_ref(), app.entropy.as_ref());
         Setup { store, keyring: &app.keyring, clock, entropy }.ensure(URL, issuer_id, None).await.unwrap();
         app.issuers.refresh().await.unwrap();
-        let document: Document = serde_json::from_value(document).unwrap();
+        let document: Document = serde_json::from_value(document).map_err(|e| e.to_string())?;
         let documents = vec![(id.to_owned(), document)];
-        app.issuance.publish_configurations(&self.issuer(issuer_id), &Actor::cli(), documents).await.unwrap();
+        let published = app.issuance.publish_configurations(&self.issuer(issuer_id), &Actor::cli(), documents).await;
         app.issuers.refresh().await.unwrap();
+        published.map(drop).map_err(|e| e.to_string())
     }
 
+    /// Every answer must be one that the OpenAPI document describes.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
-        Answer { status: parts.status, headers: parts.headers, body }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let answer = Answer { status: parts.status, headers: parts.headers, body, text };
+        crate::openapi::check(&method, &path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -194,7 +208,9 @@ impl TestApp {
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        self.send(request.body(Body::from(body)).unwrap()).await
+        let answer = self.send(request.body(Body::from(body.clone())).unwrap()).await;
+        crate::openapi::check_body(path, content_type, &body, &answer);
+        answer
     }
 
     pub async fn post_form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {

@@ -546,7 +546,7 @@ async fn replace(test: &TestApp, transaction: &str, kind: &str, sealed_state: Ve
 }
 
 fn nothing() -> IssuanceBatch {
-    IssuanceBatch { issuer_id: "default".to_owned(), nonces: vec![], credentials: vec![], events: vec![] }
+    IssuanceBatch { issuer_id: "default".to_owned(), ..IssuanceBatch::default() }
 }
 
 fn hash_of(transaction: &str) -> String {

@@ -75,6 +75,11 @@ fn the_commands_of_the_farmer_example_work() {
 }
 
 #[test]
+fn the_commands_of_the_page_about_credentials_work() {
+    run("docs/credentials.md");
+}
+
+#[test]
 fn the_commands_of_the_operators_page_work() {
     run("docs/operating.md");
 }

@@ -13,7 +13,7 @@ use crate::server::Site;
 fn judges() -> PathBuf {
     let dir = root().join("host/tests/judges");
     assert!(
-        dir.join("node_modules/@openid4vc/openid4vci").is_dir(),
+        dir.join("node_modules/@digitalbazaar/vc-bitstring-status-list").is_dir(),
         "the judges are not installed: run `npm ci --prefix host/tests/judges` (`cargo xtask test` does)"
     );
     dir

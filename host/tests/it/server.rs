@@ -39,6 +39,11 @@ impl Site {
         Self { dir, url: format!("http://localhost:{port}") }
     }
 
+    /// The default issuer's.
+    pub fn did(&self) -> String {
+        format!("did:web:{}", self.url.strip_prefix("http://").unwrap().replace(':', "%3A"))
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -1,8 +1,7 @@
 // Judges a JSON-LD credential with a Data Integrity proof by Digital Bazaar's libraries.
 import './lib/webcrypto.mjs'
-import { readFile } from 'node:fs/promises'
 import { Refused, readArgument, readJsonArgument, run, usageError } from './lib/cli.mjs'
-import { dataIntegrityVerifier } from './lib/data-integrity.mjs'
+import { dataIntegrityVerifier, readContexts } from './lib/data-integrity.mjs'
 import { didWebOf, keyOfDidJwk } from './lib/did.mjs'
 import { samePublicKey } from './lib/keys.mjs'
 
@@ -26,7 +25,7 @@ await run({ usage, options, required: ['credential'] }, async (args) => {
     throw usageError('one of --issuer-url and --issuer is needed')
   }
   const credential = JSON.parse(await readArgument(args.credential))
-  const verify = dataIntegrityVerifier(await readContexts(args.context))
+  const { verify } = dataIntegrityVerifier({ own: await readContexts(args.context) })
   checkShape(credential, {
     issuer: args.issuer ?? didWebOf(args['issuer-url']),
     cryptosuite: args.cryptosuite,
@@ -39,16 +38,6 @@ await run({ usage, options, required: ['credential'] }, async (args) => {
   }
   return { credential, ...(args.tamper && { tampered: await tamper(credential, verify) }) }
 })
-
-async function readContexts(pairs) {
-  const contexts = new Map()
-  for (const pair of pairs) {
-    const [, url, file] = /^([^=]+)=(.+)$/.exec(pair) ?? []
-    if (!file) throw usageError('--context must be URL=FILE')
-    contexts.set(url, JSON.parse(await readFile(file, 'utf8')))
-  }
-  return contexts
-}
 
 /** What the library does not ask for. */
 function checkShape({ issuer, proof, credentialSubject }, expected) {

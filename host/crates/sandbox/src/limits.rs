@@ -9,30 +9,37 @@ use crate::quantity::{KIB, MIB, Size, Span, show_duration, show_size, write_dura
 
 /// How much one plugin may use. Sizes are bytes; all but `concurrency` and
 /// `log_rate` count for one call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Limits {
     /// Linear memory.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub memory: u64,
     /// CPU time of the plugin's own code, counted in steps of 2 ms.
     #[serde(serialize_with = "write_duration")]
+    #[schemars(with = "Span")]
     pub cpu: Duration,
     /// Time from start to answer, waiting for sources included.
     #[serde(serialize_with = "write_duration")]
+    #[schemars(with = "Span")]
     pub wall: Duration,
     /// Calls that run at once.
     pub concurrency: u32,
     /// How long a call may wait for its turn.
     #[serde(serialize_with = "write_duration")]
+    #[schemars(with = "Span")]
     pub queue_wait: Duration,
     /// Bytes of an answer without its attachments.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub output: u64,
     /// Bytes of all attachments of one call.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub blobs: u64,
     /// Bytes of one granted file.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub file: u64,
     /// Outbound HTTP requests.
     pub http_requests: u32,
@@ -44,17 +51,21 @@ pub struct Limits {
     pub log_lines: u32,
     /// Bytes of all log lines.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub log_bytes: u64,
     /// Log lines a second, over all calls; twice as many at once.
     pub log_rate: u32,
     /// CPU time of `prepare`.
     #[serde(serialize_with = "write_duration")]
+    #[schemars(with = "Span")]
     pub prepare_cpu: Duration,
     /// Linear memory of `prepare`.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub prepare_memory: u64,
     /// Bytes that `prepare` may return.
     #[serde(serialize_with = "write_size")]
+    #[schemars(with = "Size")]
     pub prepared: u64,
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::breaker::BreakerState;
@@ -9,7 +10,7 @@ use crate::limits::Limits;
 use crate::versions::ContractVersion;
 
 /// Where the newest generation of a plugin stands. The order is the order of loading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The file is there, and may still be growing.
@@ -55,7 +56,7 @@ impl fmt::Display for Stage {
 }
 
 /// What a plugin is for: the interface of `chancery:plugin` that it exports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Gives raw data about a subject.
@@ -79,7 +80,7 @@ impl fmt::Display for Kind {
 /// One plugin: its newest generation, and the one that serves.
 ///
 /// Where they differ, `reason` says why the newest does not serve yet.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PluginStatus {
     /// The file's name without `.wasm`; what credential configurations refer to.
     pub name: String,
@@ -133,7 +134,7 @@ impl PluginStatus {
 }
 
 /// The generation that answers calls.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Serving {
     /// Identifies component, grant file and granted files together.
     pub generation: String,
@@ -146,7 +147,7 @@ pub struct Serving {
 }
 
 /// How calls ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Calls {
     /// With data, or with a refusal that is no failure of the plugin (not found, denied, invalid
     /// request).

@@ -47,13 +47,38 @@ pub struct Document {
     pub signing_algorithm: Option<String>,
     #[serde(default)]
     pub holder_binding: HolderBinding,
-    #[serde(default)]
-    pub keep: Keep,
+    /// Without one: `record` for what wallets ask for, `credential` for what the issuer's backend has issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+    /// What can be said of a credential after its issuance: `revocation`, `suspension`, `refresh`, `message`. Each gets an
+    /// entry in a status list for every one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<String>,
+    /// What the purpose `message` means: that the entry is clear, and that it is set (`ldp_vc` only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_messages: Option<[String; 2]>,
+    /// Whether a status change of a stored credential that has no entry adds one and signs the credential again. Copies
+    /// that holders have cannot be reached by that.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reissue_on_status: bool,
+    /// What becomes of a person's former credential of this configuration when a new one is issued.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_reissue: OnReissue,
+    /// Whether a wallet may get a fresh copy of a stored credential, bound to its key, by an offer. The issuer's backend may
+    /// then have it issued without a key.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rebind: bool,
+    /// Top-level members of the data that credentials can be found by. Only keyed hashes of them are stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexed: Vec<String>,
+    /// How long records are kept, from issuance; without one, until they are deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub display: Vec<Map<String, Value>>,
     #[serde(default)]
     pub claims: Vec<Claim>,
-    /// A JSON document with expressions; see ARCHITECTURE.md, templates. Mode `issuer` needs one.
+    /// A JSON document with expressions; see docs/templates.md. Mode `issuer` needs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<Value>,
     /// What the data provider might answer: the template is rendered with it before anything is published.
@@ -129,11 +154,24 @@ pub enum OnUnavailable {
     Defer,
 }
 
+/// About former credentials that are known to be of the same person: of the same subject of the data provider, or the same
+/// `subject` of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnReissue {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// They are marked as superseded: no offer gives them out any more.
+    Supersede,
+    /// The same, and they are revoked.
+    Revoke,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
     /// Id, type and dates; no personal data.
-    #[default]
     Record,
     /// The signed credential too, sealed.
     Credential,

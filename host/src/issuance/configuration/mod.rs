@@ -9,19 +9,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chancery_credential::claim_path::ClaimPath;
+use chancery_credential::status::Purpose;
 use chancery_keys::Algorithm;
 use serde_json::{Map, Value, json};
 
 use super::formats::IssuerIdentity;
 use crate::duration;
 
-pub use document::{Claim, Document, Format, HolderBinding, Keep, Mode, OnUnavailable, Plugin, Proxy, TrustedIssuer};
+pub use document::{
+    Claim, Document, Format, HolderBinding, Keep, Mode, OnReissue, OnUnavailable, Plugin, Proxy, TrustedIssuer,
+};
 pub use recipe::Recipe;
-pub use upstream::Upstream;
+pub use upstream::{Trusted, Upstream, trusted_issuers};
 
 /// How long a wallet may poll, unless the configuration says so, and at most.
 const DEFERRED_LIFETIME: Duration = Duration::from_hours(7 * 24);
 const MAX_DEFERRED_LIFETIME: Duration = Duration::from_hours(90 * 24);
+const MAX_INDEXED: usize = 8;
 
 /// What is wrong with a document, and where.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +35,7 @@ pub struct Problem {
     pub message: String,
 }
 
-pub(super) fn problem(path: &str, message: impl ToString) -> Problem {
+pub(crate) fn problem(path: &str, message: impl ToString) -> Problem {
     Problem { path: path.to_owned(), message: message.to_string() }
 }
 
@@ -46,6 +50,10 @@ pub struct CredentialConfiguration {
     pub credential_type: String,
     /// How long a wallet may poll for one that is not ready.
     pub deferred_lifetime: Duration,
+    /// What can be said of it later, in the lists' order.
+    pub status: Vec<Purpose>,
+    /// How long its record is kept.
+    pub retention: Option<Duration>,
     /// Its entry in `credential_configurations_supported` (OpenID4VCI 1.0, 12.2.4).
     pub metadata: Value,
 }
@@ -68,12 +76,14 @@ impl CredentialConfiguration {
             algorithm("holder_binding.proof_algorithms", name)?;
         }
         let deferred_lifetime = deferred_lifetime(&document)?;
+        let status = status(&document)?;
+        let retention = recipe::lifetime("retention", document.retention.as_deref())?;
         let paths = claim_paths(&document.claims)?;
         let (making, credential_type, format) = match document.mode {
             Mode::Issuer => {
                 let mandatory = paths.into_iter().filter(|(claim, _)| claim.mandatory).map(|(_, path)| path).collect();
                 let recipe = Recipe::compile(id, &document, mandatory)?;
-                let tried = recipe.try_out(&document, issuer)?;
+                let tried = recipe.try_out(&document, issuer, &status)?;
                 (Making::Issuer(Box::new(recipe)), tried.credential_type, tried.metadata)
             }
             Mode::Proxy => {
@@ -83,7 +93,17 @@ impl CredentialConfiguration {
             }
         };
         let metadata = metadata(&document, format);
-        Ok(Self { id: id.to_owned(), version, document, making, credential_type, deferred_lifetime, metadata })
+        Ok(Self {
+            id: id.to_owned(),
+            version,
+            document,
+            making,
+            credential_type,
+            deferred_lifetime,
+            status,
+            retention,
+            metadata,
+        })
     }
 
     pub fn format(&self) -> Format {
@@ -129,6 +149,47 @@ fn check_names(document: &Document) -> Result<(), Problem> {
     Ok(())
 }
 
+fn status(document: &Document) -> Result<Vec<Purpose>, Problem> {
+    let mut purposes = Vec::with_capacity(document.status.len());
+    for name in &document.status {
+        let purpose = Purpose::from_name(name).ok_or_else(|| {
+            problem("status", format!("{name:?} is not one of revocation, suspension, refresh, message"))
+        })?;
+        if purposes.contains(&purpose) {
+            return Err(problem("status", format!("{name} stands there twice")));
+        }
+        purposes.push(purpose);
+    }
+    if document.mode == Mode::Proxy && !(purposes.is_empty() && document.indexed.is_empty()) {
+        return Err(problem(
+            "status",
+            "another issuer makes the credential: status and indexed are not for mode proxy",
+        ));
+    }
+    let has_message = purposes.contains(&Purpose::Message);
+    if has_message != document.status_messages.is_some() || (has_message && document.format != Format::LdpVc) {
+        return Err(problem("status_messages", "stands with the purpose message, in the format ldp_vc"));
+    }
+    let says_validity = purposes.iter().any(|purpose| matches!(purpose, Purpose::Revocation | Purpose::Suspension));
+    if document.format == Format::DcSdJwt && !purposes.is_empty() && !says_validity {
+        return Err(problem("status", "a Token Status List says revocation or suspension: name one of them"));
+    }
+    if document.on_reissue == OnReissue::Revoke && !purposes.contains(&Purpose::Revocation) {
+        return Err(problem("on_reissue", "to revoke former credentials, status must hold \"revocation\""));
+    }
+    if document.rebind && !(document.mode == Mode::Issuer && document.holder_binding.required) {
+        return Err(problem("rebind", "is for credentials that are made here and bound to a key"));
+    }
+    if document.reissue_on_status && (document.format != Format::LdpVc || purposes.is_empty()) {
+        return Err(problem("reissue_on_status", "is for the format ldp_vc, and needs status"));
+    }
+    if document.indexed.len() > MAX_INDEXED {
+        return Err(problem("indexed", format!("names more than {MAX_INDEXED} claims")));
+    }
+    purposes.sort_unstable();
+    Ok(purposes)
+}
+
 fn deferred_lifetime(document: &Document) -> Result<Duration, Problem> {
     let lifetime = recipe::lifetime("deferred_lifetime", document.deferred_lifetime.as_deref())?;
     let lifetime = lifetime.unwrap_or(DEFERRED_LIFETIME);
@@ -139,7 +200,7 @@ fn deferred_lifetime(document: &Document) -> Result<Duration, Problem> {
     Ok(lifetime)
 }
 
-pub(super) fn algorithm(path: &str, name: &str) -> Result<Algorithm, Problem> {
+pub(crate) fn algorithm(path: &str, name: &str) -> Result<Algorithm, Problem> {
     Algorithm::from_name(name).ok_or_else(|| problem(path, format!("{name:?} is not one of ES256, EdDSA")))
 }
 

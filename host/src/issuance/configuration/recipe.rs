@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chancery_credential::claim_path::ClaimPath;
+use chancery_credential::status::Purpose;
 use chancery_credential::template::{Limits, Template, Variables};
 use chancery_keys::{Entropy, EntropyError, PublicKey};
+use chancery_store::StatusSlot;
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
@@ -61,6 +63,21 @@ impl Recipe {
         let Value::Object(claims) = rendered else {
             return Err(problem("template.json", "the template must be a JSON object"));
         };
+        self.finish(claims, facts, entropy)
+    }
+
+    /// The same of the claims of a credential that was issued before.
+    pub fn prepare_copy(&self, claims: Value, facts: &Facts<'_>, entropy: &dyn Entropy) -> Result<Unsigned, Problem> {
+        let Value::Object(claims) = claims else { return Err(problem("template.json", "not a JSON object")) };
+        self.finish(claims, facts, entropy)
+    }
+
+    fn finish(
+        &self,
+        claims: Map<String, Value>,
+        facts: &Facts<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<Unsigned, Problem> {
         let claims = Value::Object(self.securing.complete(claims, facts)?);
         if let Some(path) = self.mandatory.iter().find(|path| path.select(&claims).is_empty()) {
             return Err(problem("claims", format!("the mandatory claim {path} is missing from the rendered template")));
@@ -69,23 +86,43 @@ impl Recipe {
     }
 
     /// Makes a credential of the sample data as `issuer` would, with a signature of zeros.
-    pub(super) fn try_out(&self, document: &Document, issuer: &IssuerIdentity) -> Result<Tried, Problem> {
+    pub(super) fn try_out(
+        &self,
+        document: &Document,
+        issuer: &IssuerIdentity,
+        status: &[Purpose],
+    ) -> Result<Tried, Problem> {
         let data = document.sample.clone().ok_or_else(|| problem("sample.json", "is missing"))?;
         let public_key = PublicKey::from_multikey(SAMPLE_HOLDER).map_err(|e| problem("holder_binding", e))?;
         let holder = document.holder_binding.required.then_some(HolderKey { public_key, did: None });
+        if document.rebind {
+            // Stored ones are not bound yet.
+            self.sample(&data, issuer, status, None)?;
+        }
+        let sample = self.sample(&data, issuer, status, holder.as_ref())?;
+        let credential_type = self.securing.credential_type(&sample);
+        Ok(Tried { credential_type, metadata: self.securing.metadata(&sample) })
+    }
+
+    fn sample(
+        &self,
+        data: &Map<String, Value>,
+        issuer: &IssuerIdentity,
+        status: &[Purpose],
+        holder: Option<&HolderKey>,
+    ) -> Result<Value, Problem> {
         let valid_from = DateTime::UNIX_EPOCH + SAMPLE_TIME;
         let facts = Facts {
             issuer,
             credential_id: &format!("{}/credentials/sample", issuer.url),
             valid_from,
             valid_until: self.validity.map(|validity| valid_from + validity),
-            holder: holder.as_ref(),
+            holder,
             key_id: "sample",
+            status: &sample_entries(issuer, status),
         };
-        let variables = self.variables(Value::Object(data), &facts, json!([]));
-        let sample = self.prepare(&variables, &facts, &NoEntropy)?.finish(&[0; SAMPLE_SIGNATURE_LEN]);
-        let credential_type = self.securing.credential_type(&sample);
-        Ok(Tried { credential_type, metadata: self.securing.metadata(&sample) })
+        let variables = self.variables(Value::Object(data.clone()), &facts, json!([]));
+        Ok(self.prepare(&variables, &facts, &NoEntropy)?.finish(&[0; SAMPLE_SIGNATURE_LEN]))
     }
 
     /// What expressions can name.
@@ -106,6 +143,16 @@ impl Recipe {
             localized: Value::Object(Map::new()),
         }
     }
+}
+
+fn sample_entries(issuer: &IssuerIdentity, purposes: &[Purpose]) -> Vec<StatusSlot> {
+    let entry = |purpose: &Purpose| StatusSlot {
+        list_id: "sample".to_owned(),
+        purpose: purpose.as_str().to_owned(),
+        url: format!("{}/credentials/status-list/sample-{}", issuer.url, purpose.as_str()),
+        index: 0,
+    };
+    purposes.iter().map(entry).collect()
 }
 
 /// Some holder's key, for samples: the example of the did:key specification.

@@ -91,7 +91,7 @@ impl Upstream {
 
 /// Trusted issuers as credentials are judged by them.
 #[derive(Debug)]
-struct Trusted(TrustedIssuers);
+pub struct Trusted(pub TrustedIssuers);
 
 impl IssuerKeys for Trusted {
     fn check(&self, signed: &Signed<'_>) -> Result<String, KeyProblem> {
@@ -170,15 +170,20 @@ fn trusted(list: &[TrustedIssuer]) -> Result<TrustedIssuers, Problem> {
     if list.is_empty() {
         return Err(problem(PATH, "must name at least one issuer"));
     }
+    TrustedIssuers::new(trusted_issuers(PATH, list)?).map_err(|e| problem(PATH, e))
+}
+
+/// Issuers and their keys, as an operator writes them at `path`.
+pub fn trusted_issuers(path: &str, list: &[TrustedIssuer]) -> Result<Vec<chancery_keys::TrustedIssuer>, Problem> {
     let mut issuers = Vec::with_capacity(list.len());
     for (index, issuer) in list.iter().enumerate() {
         let mut keys = Vec::with_capacity(issuer.keys.len());
         for (number, written) in issuer.keys.iter().enumerate() {
-            keys.push(key(written).map_err(|e| problem(&format!("{PATH}[{index}].keys[{number}]"), e))?);
+            keys.push(key(written).map_err(|e| problem(&format!("{path}[{index}].keys[{number}]"), e))?);
         }
         issuers.push(chancery_keys::TrustedIssuer { id: issuer.id.clone(), keys });
     }
-    TrustedIssuers::new(issuers).map_err(|e| problem(PATH, e))
+    Ok(issuers)
 }
 
 fn key(written: &Map<String, Value>) -> Result<TrustedKey, TrustListError> {

@@ -3,8 +3,10 @@
 
 use chancery_credential::data_integrity::{Cryptosuite, DataIntegrity, Prepared, ProofOptions};
 use chancery_credential::jsonld::Contexts;
+use chancery_credential::status::{Purpose, bitstring};
 use chancery_credential::vcdm::{DataModel, VERIFIABLE_CREDENTIAL};
 use chancery_keys::Algorithm;
+use chancery_store::StatusSlot;
 use serde_json::{Map, Value, json};
 
 use super::super::configuration::{Document, Problem, algorithm, problem};
@@ -12,12 +14,16 @@ use super::{Facts, refuse, time_text};
 
 /// Where errors about the rendered credential are put.
 const TEMPLATE: &str = "template.json";
+/// Defines status list entries for the data model 1.1.
+const STATUS_V1: &str = "https://www.w3.org/ns/credentials/status/v1";
 
 #[derive(Debug)]
 pub struct LdpVc {
     cryptosuite: Cryptosuite,
     algorithm: Algorithm,
     contexts: Contexts,
+    /// What the purpose `message` means, clear and set.
+    messages: Option<[String; 2]>,
 }
 
 impl LdpVc {
@@ -37,7 +43,7 @@ impl LdpVc {
         }
         let contexts = Contexts::with(document.contexts.iter().map(|(url, context)| (url.as_str(), context)))
             .map_err(|e| problem("contexts", e))?;
-        Ok(Self { cryptosuite, algorithm, contexts })
+        Ok(Self { cryptosuite, algorithm, contexts, messages: document.status_messages.clone() })
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -45,6 +51,7 @@ impl LdpVc {
     }
 
     pub(super) fn complete(
+        &self,
         mut credential: Map<String, Value>,
         facts: &Facts<'_>,
     ) -> Result<Map<String, Value>, Problem> {
@@ -70,7 +77,30 @@ impl LdpVc {
             bind(&mut credential, &holder.id())?;
         }
         head.extend(credential);
+        if let Some(context) = missing_context(&head, model, facts.status) {
+            return Err(problem(TEMPLATE, format!("@context: status entries need {context} in it")));
+        }
+        add_entries(&mut head, facts.status, self.messages.as_ref()).map_err(|e| problem(TEMPLATE, e))?;
         Ok(head)
+    }
+
+    pub(super) fn unsecured(credential: &str) -> Result<Map<String, Value>, Problem> {
+        let mut credential: Map<String, Value> =
+            serde_json::from_str(credential).map_err(|e| problem("credential", e))?;
+        for name in ["proof", "id", "issuanceDate", "expirationDate", "validFrom", "validUntil"] {
+            credential.shift_remove(name);
+        }
+        let foreign = match credential.shift_remove("credentialStatus") {
+            Some(Value::Array(entries)) => entries,
+            entry => entry.into_iter().collect(),
+        };
+        let mut foreign: Vec<Value> = foreign.into_iter().filter(|entry| !is_list_entry(entry)).collect();
+        match foreign.len() {
+            0 => {}
+            1 => drop(credential.insert("credentialStatus".to_owned(), foreign.remove(0))),
+            _ => drop(credential.insert("credentialStatus".to_owned(), Value::Array(foreign))),
+        }
+        Ok(credential)
     }
 
     pub(super) fn prepare(&self, credential: Map<String, Value>, facts: &Facts<'_>) -> Result<Prepared, Problem> {
@@ -96,6 +126,63 @@ impl LdpVc {
         let types = types(sample);
         let own = types.iter().rev().find(|name| **name != VERIFIABLE_CREDENTIAL);
         (*own.unwrap_or(&VERIFIABLE_CREDENTIAL)).to_owned()
+    }
+}
+
+/// The context without which entries mean nothing: the data model 1.1 knows none.
+pub fn missing_context(
+    credential: &Map<String, Value>,
+    model: DataModel,
+    entries: &[StatusSlot],
+) -> Option<&'static str> {
+    let contexts = credential.get("@context").and_then(Value::as_array);
+    let has_it = contexts.is_some_and(|contexts| contexts.iter().any(|context| context == STATUS_V1));
+    (model == DataModel::V1_1 && !entries.is_empty() && !has_it).then_some(STATUS_V1)
+}
+
+/// Puts entries of our lists beside a `credentialStatus` of another kind.
+pub fn add_entries(
+    credential: &mut Map<String, Value>,
+    entries: &[StatusSlot],
+    messages: Option<&[String; 2]>,
+) -> Result<(), &'static str> {
+    let written = match credential.get("credentialStatus") {
+        None => Vec::new(),
+        Some(Value::Array(entries)) => entries.clone(),
+        Some(entry) => vec![entry.clone()],
+    };
+    if written.iter().any(is_list_entry) {
+        return Err("credentialStatus: entries of status lists are the host's to add");
+    }
+    let mut all = written;
+    for slot in entries {
+        all.push(entry(slot, messages).ok_or("credentialStatus: the store has an entry that cannot be written")?);
+    }
+    match all.len() {
+        0 => return Ok(()),
+        // Some verifiers take an array of one for something else than its element.
+        1 => drop(credential.insert("credentialStatus".to_owned(), all.remove(0))),
+        _ => drop(credential.insert("credentialStatus".to_owned(), Value::Array(all))),
+    }
+    Ok(())
+}
+
+fn entry(slot: &StatusSlot, messages: Option<&[String; 2]>) -> Option<Value> {
+    let (purpose, index) = (Purpose::from_name(&slot.purpose)?, u32::try_from(slot.index).ok()?);
+    if purpose == Purpose::Message {
+        let [clear, set] = messages?;
+        return Some(bitstring::message_entry(&slot.url, index, clear, set));
+    }
+    Some(bitstring::entry(&slot.url, purpose, index))
+}
+
+fn is_list_entry(entry: &Value) -> bool {
+    const KINDS: [&str; 4] =
+        ["BitstringStatusListEntry", "StatusList2021Entry", "RevocationList2021Status", "SuspensionList2021Status"];
+    let is_one = |kind: &Value| kind.as_str().is_some_and(|kind| KINDS.contains(&kind));
+    match &entry["type"] {
+        Value::Array(kinds) => kinds.iter().any(is_one),
+        kind => is_one(kind),
     }
 }
 

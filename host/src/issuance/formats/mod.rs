@@ -1,15 +1,17 @@
 //! What differs from one credential format to another: which members a configuration has, which claims are the
 //! host's to write, what is signed, and what a wallet gets.
 
-mod ldp_vc;
+pub mod ldp_vc;
 mod sd_jwt;
 
 use chancery_credential::{data_integrity, sd_jwt as sd};
 use chancery_keys::{Algorithm, Entropy};
+use chancery_store::StatusSlot;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
 use super::configuration::{Document, Format, Problem, problem};
+use super::credential::Credential;
 use super::proof::HolderKey;
 use ldp_vc::LdpVc;
 use sd_jwt::SdJwt;
@@ -39,6 +41,8 @@ pub struct Facts<'a> {
     pub holder: Option<&'a HolderKey>,
     /// The key that will sign.
     pub key_id: &'a str,
+    /// Its entries in status lists.
+    pub status: &'a [StatusSlot],
 }
 
 /// A format with its part of one configuration.
@@ -76,7 +80,15 @@ impl Securing {
     pub fn complete(&self, rendered: Map<String, Value>, facts: &Facts<'_>) -> Result<Map<String, Value>, Problem> {
         match self {
             Self::SdJwt(format) => format.complete(rendered, facts),
-            Self::LdpVc(_) => LdpVc::complete(rendered, facts),
+            Self::LdpVc(format) => format.complete(rendered, facts),
+        }
+    }
+
+    /// What came out of the template of a credential that was secured by this: all but what the host writes.
+    pub fn unsecured(&self, credential: &Credential) -> Result<Map<String, Value>, Problem> {
+        match self {
+            Self::SdJwt(_) => SdJwt::unsecured(credential.as_str()),
+            Self::LdpVc(_) => LdpVc::unsecured(credential.as_str()),
         }
     }
 

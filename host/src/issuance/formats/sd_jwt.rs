@@ -1,7 +1,11 @@
 //! `dc+sd-jwt`: SD-JWT VC.
 
 use chancery_credential::claim_path::ClaimPath;
-use chancery_credential::sd_jwt::{DisclosureFrame, Prepared, SaltError, SdJwtHeader, SdJwtVc, TYP_DC_SD_JWT};
+use chancery_credential::sd_jwt::{
+    Disclosed, DisclosureFrame, Prepared, SaltError, SdJwtHeader, SdJwtVc, TYP_DC_SD_JWT,
+};
+use chancery_credential::status::token;
+use chancery_credential::verify::MAX_CREDENTIAL_BYTES;
 use chancery_keys::{Algorithm, Entropy};
 use serde_json::{Map, Value, json};
 
@@ -67,6 +71,17 @@ impl SdJwt {
         if let Some(holder) = facts.holder {
             put("cnf", json!({"jwk": holder.public_key.to_jwk()}));
         }
+        // One list for all purposes (Token Status List, 6.1): at the first one's URL.
+        if let Some(entry) = facts.status.first() {
+            put("status", token::reference(&entry.url, u32::try_from(entry.index).unwrap_or(u32::MAX)));
+        }
+        Ok(claims)
+    }
+
+    pub(super) fn unsecured(credential: &str) -> Result<Map<String, Value>, Problem> {
+        let disclosed = Disclosed::parse(credential, MAX_CREDENTIAL_BYTES).map_err(|e| problem("credential", e))?;
+        let mut claims = disclosed.claims;
+        claims.retain(|name, _| !HOST_CLAIMS.contains(&name.as_str()));
         Ok(claims)
     }
 

@@ -19,20 +19,24 @@ export async function guardedFetch(input, init) {
 
 /** GET a JSON document; anything but 200 and a JSON content type is an error that names the address. */
 export async function getJson(url) {
-  const response = await guardedFetch(url)
-  const body = await response.text()
-  if (response.status !== 200) {
-    throw new Error(`GET ${url} answered ${response.status}: ${body.slice(0, 300)}`)
-  }
-  const type = response.headers.get('content-type') ?? ''
-  if (!/^application\/([\w.+-]+\+)?json\b/.test(type)) {
-    throw new Error(`GET ${url} answered with content type '${type}', not JSON`)
-  }
+  const body = await getText(url, { type: /^application\/([\w.+-]+\+)?json\b/ })
   try {
     return JSON.parse(body)
   } catch (error) {
     throw new Error(`GET ${url} answered broken JSON: ${error.message}`)
   }
+}
+
+/** GET a text; anything but 200 and a content type that matches `type` is an error that names the address. */
+export async function getText(url, { accept, type }) {
+  const response = await guardedFetch(url, accept && { headers: { accept } })
+  const body = await response.text()
+  if (response.status !== 200) {
+    throw new Error(`GET ${url} answered ${response.status}: ${body.slice(0, 300)}`)
+  }
+  const answered = response.headers.get('content-type') ?? ''
+  if (!type.test(answered)) throw new Error(`GET ${url} answered with content type '${answered}', not ${type}`)
+  return body
 }
 
 /** The address of a well-known document: the path of the identifier goes behind the suffix (RFC 8615). */

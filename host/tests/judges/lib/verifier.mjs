@@ -4,8 +4,14 @@ import { keyById, verifySignature } from './keys.mjs'
 import { decodeJson, hasher } from './sd-jwt.mjs'
 
 /** `jwks` and `where` as lib/issuer.mjs returns them. */
-export function sdJwtVcVerifier({ jwks, where }) {
-  return new SDJwtVcInstance({
+export function sdJwtVcVerifier(keys) {
+  // Whether the credential is revoked is asked by check-token-status.mjs.
+  return new SDJwtVcInstance({ ...verifierConfig(keys), statusValidator: async () => {} })
+}
+
+/** The part of the configuration that says how signatures are verified. */
+export function verifierConfig({ jwks, where }) {
+  return {
     hasher,
     hashAlg: 'sha-256',
     verifier: (data, signature) => {
@@ -16,7 +22,7 @@ export function sdJwtVcVerifier({ jwks, where }) {
       if (!payload.cnf?.jwk) throw new Error("the credential has no 'cnf.jwk' to bind to")
       return verifySignature(headerOf(data).alg, payload.cnf.jwk, data, signature)
     },
-  })
+  }
 }
 
 function headerOf(signingInput) {

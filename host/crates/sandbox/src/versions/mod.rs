@@ -15,6 +15,7 @@ mod v0_0_1;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use wasmtime::component::Linker;
 
@@ -24,7 +25,7 @@ use crate::imports;
 use crate::status::Kind;
 
 /// A version of the contract in `wit/`, by the part of its number within which releases are compatible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub enum ContractVersion {
     /// A frozen test version: small, and incompatible with every other. No release offers it.
     #[serde(rename = "0.0.1")]
