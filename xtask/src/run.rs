@@ -74,10 +74,17 @@ pub(crate) fn ensure_system() -> Result<(), RunError> {
     if !there("mariadbd") && !Path::new("/usr/sbin/mariadbd").is_file() {
         missing.push("mariadb-server");
     }
+    // Debian keeps what makes environments in a package of its own.
+    if !succeeds("python3", &["-c", "import ensurepip, venv"]) {
+        missing.extend(["python3", "python3-venv"]);
+    }
     if missing.is_empty() {
         return Ok(());
     }
-    let hint = format!("needed for the tests: {} (Node.js 18.20 or newer): please install them", missing.join(", "));
+    let hint = format!(
+        "needed for the tests: {} (Node.js 18.20, Python 3.10 or newer): please install them",
+        missing.join(", ")
+    );
     if !there("apt-get") {
         return Err(RunError::Missing(hint));
     }
@@ -89,7 +96,11 @@ pub(crate) fn ensure_system() -> Result<(), RunError> {
 }
 
 fn there(program: &str) -> bool {
-    let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    succeeds(program, &["--version"])
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let probe = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     probe.is_ok_and(|status| status.success())
 }
 

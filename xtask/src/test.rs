@@ -16,6 +16,7 @@ pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     let install = &mut Command::new("npm");
     install.args(["ci", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(judges);
     run("Installing the judges: wallet and verifiers that we did not write", install)?;
+    install_schemathesis()?;
 
     let guests = ["--manifest-path", "plugins/Cargo.toml", "--target-dir", "target/guests", "--locked"];
     let with_guests = |first: &[&str], last: &[&str]| cargo(&[first, &guests, last].concat());
@@ -38,6 +39,20 @@ pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     run("Documentation", docs.env("RUSTDOCFLAGS", "--deny warnings"))?;
     licences()?;
     heading("Everything holds.");
+    Ok(())
+}
+
+/// The tester of the OpenAPI document, in an environment of its own.
+fn install_schemathesis() -> Result<(), Box<dyn Error>> {
+    let home = paths::target().join("schemathesis");
+    let pip = home.join("bin/pip");
+    if !pip.is_file() {
+        let environment = &mut Command::new("python3");
+        run("Making a Python environment", environment.args(["-m", "venv", "--clear"]).arg(&home))?;
+    }
+    let install = &mut Command::new(pip);
+    install.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    run("Installing schemathesis", install.arg("host/tests/schemathesis/requirements.txt"))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use hyper::{
     Request,
     body::Bytes,
     client::conn::http1::{SendRequest, handshake},
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -33,6 +33,11 @@ impl Connection {
         Ok(Self { sender, host: address.to_string() })
     }
 
+    pub(crate) async fn get(&mut self, path: &str, accept: &str) -> Result<Bytes> {
+        let request = Request::get(path).header(HOST, &self.host).header(ACCEPT, accept);
+        self.exchange(path, request.body(Full::default())?).await
+    }
+
     pub(crate) async fn post(&mut self, path: &str, token: Option<&str>, body: Bytes) -> Result<Bytes> {
         self.send(path, token, JSON, body).await
     }
@@ -41,14 +46,18 @@ impl Connection {
         self.send(path, None, FORM, form.into()).await
     }
 
-    /// Anything but success is an error: a server that refuses is not measured.
     async fn send(&mut self, path: &str, token: Option<&str>, kind: &str, body: Bytes) -> Result<Bytes> {
         let mut request = Request::post(path).header(HOST, &self.host).header(CONTENT_TYPE, kind);
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
+        self.exchange(path, request.body(Full::new(body))?).await
+    }
+
+    /// Anything but success is an error: a server that refuses is not measured.
+    async fn exchange(&mut self, path: &str, request: Request<Full<Bytes>>) -> Result<Bytes> {
         self.sender.ready().await?;
-        let response = self.sender.send_request(request.body(Full::new(body))?).await?;
+        let response = self.sender.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();
         if status.is_success() {

@@ -51,7 +51,7 @@ pub(crate) async fn each(
     run(&mut open, &Cell::new(0), count, Duration::MAX, &job).await.map(drop)
 }
 
-async fn connect(target: &Target, connections: usize) -> Result<Vec<Connection>> {
+pub(crate) async fn connect(target: &Target, connections: usize) -> Result<Vec<Connection>> {
     try_join_all((0..connections).map(|_| Connection::open(target.address))).await
 }
 

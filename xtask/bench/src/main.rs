@@ -7,10 +7,11 @@
 //! | `example` | the farmer's configurations and data, with 100,000 rows |
 //! | `parts` | one file a part of an issuance, measured in this process |
 //! | `plugins` | what plugins cost beyond that: capabilities, loading, bad neighbours, memory |
+//! | `status` | the life of credentials: status lists, from an entry to a change that verifiers see, and many of them |
 //! | `http`, `load`, `wallet` | the load generator: keep-alive connections, key proofs |
 //! | `site`, `peer` | the two servers that are put under load |
 //! | `whole` | one file a question that is put to them |
-//! | `report` | the table, the ratios, the budget of one request, the JSON |
+//! | `report` | the tables, the ratios, the goals, the budget of one request, the JSON |
 
 mod example;
 mod http;
@@ -23,6 +24,7 @@ mod plugins;
 mod process;
 mod report;
 mod site;
+mod status;
 mod wallet;
 mod whole;
 
@@ -85,8 +87,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     example::write_people(&people)?;
 
     let mut report = Report::new(Machine::here(arguments.quick)?);
+    // First: what others leave behind would hide what the lists take.
+    status::measure_memory(&mut report)?;
     parts::measure(&mut report, &effort, &example, arguments, work.path())?;
     plugins::measure(&mut report, &effort, arguments, work.path())?;
+    status::measure(&mut report, &effort, arguments, work.path())?;
     whole::measure(&mut report, &effort, arguments, work.path())?;
     report.print();
     if let Some(path) = &arguments.json {

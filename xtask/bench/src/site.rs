@@ -24,6 +24,8 @@ use crate::{
 };
 
 const CLIENT: &str = "bench";
+/// What an issuer's backend does here: it makes offers, has credentials issued, and says what has become of them.
+const SCOPES: [&str; 3] = ["offers:create", "credentials:issue", "credentials:status"];
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks whether a server is ready: what a start-up time is exact to.
 const LOOK: Duration = Duration::from_millis(1);
@@ -59,7 +61,9 @@ impl Site {
         site.run(&["config", "apply", "config/"])?;
         let jwk = json!(site.client_key.public_key().to_jwk());
         fs::write(dir.join("client.jwk.json"), jwk.to_string())?;
-        site.run(&["client", "create", CLIENT, "--scope", "offers:create", "--public-key", "client.jwk.json"])?;
+        let mut create = vec!["client", "create", CLIENT, "--public-key", "client.jwk.json"];
+        create.extend(SCOPES.iter().flat_map(|scope| ["--scope", scope]));
+        site.run(&create)?;
         Ok(site)
     }
 
@@ -80,7 +84,7 @@ impl Site {
         Server::start(command, self.address, &self.url, &self.dir.join("serve.log"))
     }
 
-    /// An access token of the service client, for making offers.
+    /// An access token of the service client, for all that it may do.
     pub(crate) async fn client_token(&self) -> Result<String> {
         let claims = json!({
             "iss": CLIENT, "sub": CLIENT, "aud": self.url, "iat": now(), "exp": now() + ASSERTION_SECONDS,

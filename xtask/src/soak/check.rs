@@ -40,6 +40,10 @@ impl Event {
     pub(super) fn is_issuance(&self) -> bool {
         self.is("credential.issue")
     }
+
+    pub(super) fn is_deletion(&self) -> bool {
+        self.is("credential.delete")
+    }
 }
 
 /// A line of `chancery credential show --json`.
@@ -89,12 +93,18 @@ pub(super) fn check(history: &History, events: &[Event], tx_code_attempts: usize
     wrong
 }
 
-/// Every issuance in the events has its record.
+/// Every issuance in the events has its record, unless they also tell of its deletion.
 pub(super) fn check_records(events: &[Event], records: &[Record]) -> Vec<String> {
     let records: HashMap<&str, &Record> = records.iter().map(|record| (record.id.as_str(), record)).collect();
+    let deleted: HashSet<&str> =
+        events.iter().filter(|event| event.is_deletion()).map(|event| event.object.as_str()).collect();
     let mut wrong = Vec::new();
     for event in events.iter().filter(|event| event.is_issuance()) {
         match records.get(event.object.as_str()) {
+            None if deleted.contains(event.object.as_str()) => {}
+            Some(_) if deleted.contains(event.object.as_str()) => {
+                wrong.push(format!("credential {}: its deletion is recorded, and so is the credential", event.object));
+            }
             None => {
                 wrong.push(format!("credential {}: its issue is recorded, and the credential is not", event.object));
             }
@@ -153,8 +163,9 @@ fn trails(events: &[Event]) -> HashMap<&str, Trail<'_>> {
             trails.entry(&event.object).or_default().redeemed += 1;
         } else if event.action == "offer.redeem" && event.reason.as_deref() == Some("tx-code-wrong") {
             trails.entry(&event.object).or_default().wrong_tx_codes += 1;
-        } else if event.is_issuance() {
-            let trail = trails.entry(event.detail.offer.as_deref().unwrap_or("none")).or_default();
+        } else if let (true, Some(offer)) = (event.is_issuance(), event.detail.offer.as_deref()) {
+            // What has no offer was issued to a backend, which `check_lives` knows.
+            let trail = trails.entry(offer).or_default();
             trail.batches.entry(event.request_id.as_deref().unwrap_or("none")).or_default().push(event);
         }
     }

@@ -72,6 +72,7 @@ fn flow(offer: &str, batch: usize) -> Flow {
         batch,
         proofs: Vec::new(),
         issuances: Vec::new(),
+        entries: Vec::new(),
     }
 }
 

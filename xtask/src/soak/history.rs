@@ -1,7 +1,9 @@
 //! What the wallets know: each request with its answer, or that none came.
 
+use super::lives::Place;
+
 /// What became of a request, as its client knows it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome<T> {
     /// The whole answer is there, and it is the good one.
     Accepted(T),
@@ -42,6 +44,8 @@ pub(super) struct Flow {
     pub proofs: Vec<String>,
     /// What became of the credential request: the SHA-256 of each credential.
     pub issuances: Vec<Outcome<Vec<String>>>,
+    /// The entries of its credentials in status lists.
+    pub entries: Vec<Place>,
 }
 
 impl Flow {

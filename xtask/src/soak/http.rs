@@ -7,6 +7,7 @@ use ureq::{Agent, Body, http::Response};
 
 /// Longer than any request takes: a host that does not answer at all must not hold the run up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 pub(super) enum Answer {
     Received {
@@ -15,6 +16,13 @@ pub(super) enum Answer {
     },
     /// None, half of one, or 503.
     Lost(String),
+}
+
+/// What the header of an answer says.
+pub(super) struct Once {
+    /// The same request was answered before.
+    pub replayed: bool,
+    pub location: Option<String>,
 }
 
 pub(super) struct Http {
@@ -42,13 +50,41 @@ impl Http {
         read(self.agent.post(self.url(path)).send_empty())
     }
 
+    pub(super) fn get_as(&self, path: &str, token: &str) -> Answer {
+        read(self.agent.get(self.url(path)).header("authorization", bearer(token)).call())
+    }
+
+    pub(super) fn delete(&self, path: &str, token: &str) -> Answer {
+        read(self.agent.delete(self.url(path)).header("authorization", bearer(token)).call())
+    }
+
     pub(super) fn post_form(&self, path: &str, pairs: &[(&str, &str)]) -> Answer {
         read(self.agent.post(self.url(path)).send_form(pairs.iter().copied()))
     }
 
     pub(super) fn post_json(&self, path: &str, token: &str, body: &Value) -> Answer {
-        let request = self.agent.post(self.url(path)).header("authorization", format!("Bearer {token}"));
-        read(request.send_json(body))
+        read(self.agent.post(self.url(path)).header("authorization", bearer(token)).send_json(body))
+    }
+
+    /// Under an idempotency key.
+    pub(super) fn post_once(&self, path: &str, token: &str, key: &str, body: &Value) -> (Answer, Once) {
+        let request = self.agent.post(self.url(path)).header("authorization", bearer(token));
+        let answer = request.header("idempotency-key", key).send_json(body);
+        let header = |name| answer.as_ref().ok()?.headers().get(name)?.to_str().ok().map(str::to_owned);
+        let once = Once { replayed: header("idempotent-replayed").is_some(), location: header("location") };
+        (read(answer), once)
+    }
+
+    /// A service client's request for an access token.
+    pub(super) fn sign_in(&self, assertion: &str) -> Answer {
+        self.post_form(
+            "/oauth/token",
+            &[
+                ("grant_type", "client_credentials"),
+                ("client_assertion_type", CLIENT_ASSERTION),
+                ("client_assertion", assertion),
+            ],
+        )
     }
 
     /// The body of a 200, where nothing is to go wrong.
@@ -63,6 +99,15 @@ impl Http {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
+}
+
+/// The type of the problem that an answer tells of, or the answer itself.
+pub(super) fn problem(status: u16, body: &Value) -> String {
+    body["type"].as_str().map_or_else(|| format!("{status} {body}"), str::to_owned)
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
 }
 
 fn read(answer: Result<Response<Body>, ureq::Error>) -> Answer {

@@ -6,16 +6,30 @@
 //! | `wallets` | the load, and the attempts to use again what was used |
 //! | `history` | what the wallets know |
 //! | `check` | compares that with what the host recorded; pure |
+//! | `backends` | the load beside them: issue, status, deletion, jobs |
+//! | `aftermath` | what backends do after a restart |
+//! | `answers` | what stands in the answers to them |
+//! | `lives` | what the backends know |
+//! | `check_lives` | compares that with what the host recorded and published; pure |
+//! | `lists` | status lists, as verifiers fetch them |
 //! | `site` | the issuer under test and its process |
 //! | `database` | the database's own tools |
 
+mod aftermath;
+mod answers;
+mod backends;
 mod check;
+mod check_lives;
+#[cfg(test)]
+mod check_lives_tests;
 #[cfg(test)]
 mod check_tests;
 mod client;
 mod database;
 mod history;
 mod http;
+mod lists;
+mod lives;
 mod random;
 mod site;
 mod wallets;
@@ -39,11 +53,15 @@ use serde_json::Value;
 pub(crate) use database::Databases;
 
 use self::{
+    backends::Backend,
     check::Event,
+    check_lives::{Bits, Watch},
     database::Database,
     history::History,
+    http::Http,
+    lives::{Known, Place},
     random::Random,
-    site::{Host, Site, TX_CODE_ATTEMPTS},
+    site::{Host, Issuer, Site, TX_CODE_ATTEMPTS},
     wallets::Wallet,
 };
 use crate::{
@@ -56,6 +74,10 @@ pub(crate) const KILLS_IN_TESTS: u32 = 5;
 const MAX_KILLS: i64 = 100_000;
 /// After a kill, one start in so many is killed as well, before the host is ready.
 const KILL_WHILE_STARTING: u64 = 5;
+/// One backend for so many wallets.
+const WALLETS_PER_BACKEND: u16 = 4;
+/// After a restart, what was acknowledged before is published within this time.
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(10);
 /// Violations that are shown; the first ones say most.
 const MAX_SHOWN: usize = 20;
 
@@ -114,6 +136,10 @@ struct Soak {
     random: Random,
     host: Host,
     wallets: Vec<Wallet>,
+    backends: Vec<Backend>,
+    issuer: Arc<Issuer>,
+    http: Http,
+    watch: Watch,
     published: Vec<Value>,
     history: History,
     events: Vec<Event>,
@@ -137,8 +163,15 @@ impl Soak {
             println!("  Skipped: {what}");
         }
         let wallets = (0..options.connections).map(|name| Wallet::new(name.into(), Arc::clone(&issuer), random.fork()));
+        let wallets = wallets.collect::<Result<_, _>>()?;
+        let backends = 0..options.connections.div_ceil(WALLETS_PER_BACKEND);
+        let backends = backends.map(|name| Backend::new(name.into(), Arc::clone(&issuer), random.fork()));
         Ok(Self {
-            wallets: wallets.collect::<Result<_, _>>()?,
+            wallets,
+            backends: backends.collect::<Result<_, _>>()?,
+            http: Http::new(issuer.port),
+            issuer,
+            watch: Watch::default(),
             published: site.published()?,
             events: site.events(0)?,
             history: History::default(),
@@ -164,16 +197,16 @@ impl Soak {
             for history in histories {
                 now.merge(history);
             }
-            self.check(&now)?;
             let acknowledged = now.acknowledged();
-            self.history.merge(now);
+            self.check(now)?;
             println!(
                 "  kill {kill}/{} after {} ms of load: {cut} flows cut off, {acknowledged} credentials acknowledged; \
-                 ready again in {} ms; {} credentials in all",
+                 ready again in {} ms; {} credentials in all, and {} to backends",
                 options.kills,
                 time.as_millis(),
                 ready.as_millis(),
                 self.history.acknowledged(),
+                self.known().acknowledged()[0],
             );
         }
         self.check_everything()?;
@@ -181,16 +214,19 @@ impl Soak {
         Ok(())
     }
 
-    /// All wallets at work, until the host is killed.
+    /// All wallets and backends at work, until the host is killed.
     fn load_and_kill(&mut self, time: Duration) -> Result<Vec<History>, Box<dyn Error>> {
         let stop = AtomicBool::new(false);
         let (host, wallets, stop) = (&mut self.host, &mut self.wallets, &stop);
+        let backends = &mut self.backends;
         thread::scope(|scope| {
             let threads: Vec<_> = wallets.iter_mut().map(|wallet| scope.spawn(move || wallet.load(stop))).collect();
+            let beside: Vec<_> = backends.iter_mut().map(|backend| scope.spawn(move || backend.load(stop))).collect();
             thread::sleep(time);
             let killed = host.kill();
             stop.store(true, Ordering::Relaxed);
             let histories: Vec<_> = threads.into_iter().map(joined).collect::<Result<_, _>>()?;
+            beside.into_iter().try_for_each(joined)?;
             killed.map(|()| histories)
         })
     }
@@ -211,22 +247,33 @@ impl Soak {
 
     fn settle(&mut self, histories: &mut [History]) -> Result<(), Box<dyn Error>> {
         let work = self.wallets.iter_mut().zip(histories);
+        let backends = &mut self.backends;
         thread::scope(|scope| {
-            let threads: Vec<_> = work.map(|(wallet, history)| scope.spawn(move || wallet.settle(history))).collect();
+            let mut threads: Vec<_> =
+                work.map(|(wallet, history)| scope.spawn(move || wallet.settle(history))).collect();
+            threads.extend(backends.iter_mut().map(|backend| scope.spawn(move || backend.settle())));
             threads.into_iter().try_for_each(joined)
         })
     }
 
+    fn known(&self) -> Known {
+        let mut known = Known::default();
+        self.backends.iter().for_each(|backend| known.merge(backend.known().clone()));
+        known
+    }
+
     /// What was done since the last check.
-    fn check(&mut self, now: &History) -> Result<(), Box<dyn Error>> {
+    fn check(&mut self, now: History) -> Result<(), Box<dyn Error>> {
         let after = self.events.last().map_or(0, |event| event.number);
         let new = self.site.events(after)?;
-        let mut wrong = check::check(now, &new, TX_CODE_ATTEMPTS);
+        let mut wrong = check::check(&now, &new, TX_CODE_ATTEMPTS);
+        self.history.merge(now);
         wrong.extend(self.check_records(&new)?);
         if self.site.published()? != self.published {
             wrong.push("metadata or keys are others than before".to_owned());
         }
         self.events.extend(new);
+        wrong.extend(self.check_lives()?);
         wrong.extend(self.look_into_the_database()?);
         conclude(&wrong)
     }
@@ -241,7 +288,11 @@ impl Soak {
         if self.history.acknowledged() == 0 {
             wrong.push("no credential was ever acknowledged: nothing was tested".to_owned());
         }
+        if self.known().acknowledged().contains(&0) {
+            wrong.push("no job, or no change or deletion of a credential was ever acknowledged".to_owned());
+        }
         self.events = events;
+        wrong.extend(self.check_lives()?);
         wrong.extend(self.look_into_the_database()?);
         conclude(&wrong)
     }
@@ -251,12 +302,42 @@ impl Soak {
         Ok(check::check_records(events, &self.site.records(issued.map(|event| event.object.as_str()))?))
     }
 
+    /// Over the whole run each time: what was acknowledged once stays so.
+    fn check_lives(&mut self) -> Result<Vec<String>, Box<dyn Error>> {
+        let known = self.known();
+        let wallets: Vec<Place> = self.history.flows.iter().flat_map(|flow| flow.entries.clone()).collect();
+        let mut wrong = check_lives::check_lives(&known, &self.events);
+        wrong.extend(check_lives::check_indexes(&known, &wallets));
+        let expected = check_lives::expected_bits(&known);
+        let since = Instant::now();
+        loop {
+            let published = self.published_bits(&expected, &mut wrong)?;
+            let missing = check_lives::check_published(&expected, &published);
+            if missing.is_empty() || since.elapsed() > PUBLISHED_WITHIN {
+                wrong.extend(missing);
+                return Ok(wrong);
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn published_bits(&mut self, lists: &Bits, wrong: &mut Vec<String>) -> Result<Bits, Box<dyn Error>> {
+        let mut bits = Bits::new();
+        for list in lists.keys() {
+            let look = lists::fetch(&self.http, &self.issuer.url, list)?;
+            wrong.extend(self.watch.look(list, &look));
+            bits.insert(list.clone(), look.bits);
+        }
+        Ok(bits)
+    }
+
     fn look_into_the_database(&self) -> Result<Vec<String>, Box<dyn Error>> {
         let look = self.database.look()?;
         let mut wrong = look.problems;
         let issued = self.events.iter().filter(|event| event.is_issuance()).count();
-        if let Some(rows) = look.credentials.filter(|rows| *rows != issued) {
-            wrong.push(format!("{rows} credentials are stored, and {issued} events tell of one"));
+        let deleted = self.events.iter().filter(|event| event.is_deletion()).count();
+        if let Some(rows) = look.credentials.filter(|rows| rows + deleted != issued) {
+            wrong.push(format!("{rows} credentials are stored, {issued} events tell of one, and {deleted} of its end"));
         }
         Ok(wrong)
     }
@@ -269,6 +350,11 @@ impl Soak {
             self.kills_while_starting,
             self.history.flows.len(),
             self.history.acknowledged(),
+        );
+        let [issued, changes, deletions, jobs] = self.known().acknowledged();
+        println!(
+            "  Backends: {issued} credentials, {changes} changes of a status, {deletions} deletions and {jobs} jobs \
+             acknowledged; each is recorded once and published; no request acted twice; no entry was given twice"
         );
         let (lost, done) = self.history.lost_requests();
         println!("  {lost} requests for tokens and credentials got no answer; {done} of them had been carried out");

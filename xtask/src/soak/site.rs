@@ -27,8 +27,13 @@ use crate::{demo::copy, paths};
 pub(super) const TX_CODE_ATTEMPTS: usize = 3;
 /// The configuration whose offers carry the data; the ones of examples/farmer ask their plugin.
 pub(super) const CLAIMS_CONFIGURATION: &str = "MembershipCredential";
+/// The configuration whose credentials backends ask for: bound to no wallet's key.
+pub(super) const BACKEND_CONFIGURATION: &str = "ReceiptCredential";
 /// A killed host that was started again serves within this time.
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(15);
+
+const SCOPES: [&str; 6] =
+    ["offers:create", "credentials:issue", "credentials:read", "credentials:status", "credentials:delete", "jobs:read"];
 
 const PUBLISHED: [&str; 5] = [
     "/.well-known/openid-credential-issuer",
@@ -42,7 +47,9 @@ const PUBLISHED: [&str; 5] = [
 pub(super) struct Issuer {
     pub port: u16,
     pub url: String,
+    pub did: String,
     pub client_key: Arc<SoftwareKey>,
+    /// Those that wallets are offered.
     pub configurations: Vec<String>,
     /// Whom the plugin knows.
     pub subjects: Vec<String>,
@@ -64,18 +71,20 @@ impl Site {
         }
         copy(&paths::root().join("examples/farmer"), &dir)?;
         fs::copy(paths::built_plugins().join("csv-provider.wasm"), dir.join("plugins/csv-provider.wasm"))?;
-        add_membership(&dir.join("config").join(CLAIMS_CONFIGURATION))?;
+        add_configuration(&dir.join("config").join(CLAIMS_CONFIGURATION), "membership", true)?;
+        add_configuration(&dir.join("config").join(BACKEND_CONFIGURATION), "receipt", false)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let store = store_url.map(|url| format!("\n[store]\nurl = {}\n", json!(url))).unwrap_or_default();
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://localhost:{port}\"\n\n\
-             [issuance]\ntx_code_attempts = {TX_CODE_ATTEMPTS}\n\n[log]\nfilter = \"warn\"\n{store}"
+             [issuance]\ntx_code_attempts = {TX_CODE_ATTEMPTS}\n\n[jobs]\nlease = \"1s\"\n\n[log]\nfilter = \"warn\"\n{store}"
         );
         fs::write(dir.join("chancery.toml"), config)?;
         let site = Self { client_key: Arc::new(new_key()?), http: Http::new(port), dir, program, port };
         site.run(&["config", "apply", "config/"])?;
         fs::write(site.dir.join("client.jwk.json"), Value::Object(site.client_key.public_key().to_jwk()).to_string())?;
-        let client = ["client", "create", CLIENT_ID, "--scope", "offers:create", "--public-key", "client.jwk.json"];
+        let mut client = vec!["client", "create", CLIENT_ID, "--public-key", "client.jwk.json"];
+        client.extend(SCOPES.iter().flat_map(|scope| ["--scope", scope]));
         site.run(&client)?;
         Ok(site)
     }
@@ -89,8 +98,14 @@ impl Site {
         Ok(Issuer {
             port: self.port,
             url: format!("http://localhost:{}", self.port),
+            did: self.http.must_get("/.well-known/did.json")?["id"].as_str().unwrap_or_default().to_owned(),
             client_key: Arc::clone(&self.client_key),
-            configurations: configurations.into_iter().flatten().map(|(id, _)| id.clone()).collect(),
+            configurations: configurations
+                .into_iter()
+                .flatten()
+                .map(|(id, _)| id.clone())
+                .filter(|id| id != BACKEND_CONFIGURATION)
+                .collect(),
             subjects: farmers.lines().skip(1).map(first_column).collect(),
         })
     }
@@ -204,12 +219,16 @@ impl Drop for Host {
     }
 }
 
-/// A configuration that needs no plugin, signs with the other algorithm, and keeps its credentials.
-fn add_membership(dir: &Path) -> Result<(), Box<dyn Error>> {
+/// A configuration that needs no plugin, signs with the other algorithm, and keeps its credentials, which have entries in
+/// status lists.
+fn add_configuration(dir: &Path, name: &str, is_bound: bool) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(dir)?;
-    let configuration = "format = \"dc+sd-jwt\"\nvct = \"urn:example:membership\"\nscope = \"membership\"\n\
-        signing_algorithm = \"EdDSA\"\nvalidity = \"30d\"\nkeep = \"credential\"\n\n\
-        [[claims]]\npath = [\"name\"]\nmandatory = true\ndisclosable = true\n";
+    let configuration = format!(
+        "format = \"dc+sd-jwt\"\nvct = \"urn:example:{name}\"\nscope = \"{name}\"\n\
+         signing_algorithm = \"EdDSA\"\nvalidity = \"30d\"\nkeep = \"credential\"\n\
+         status = [\"revocation\", \"suspension\"]\n\n[holder_binding]\nrequired = {is_bound}\n\n\
+         [[claims]]\npath = [\"name\"]\nmandatory = true\ndisclosable = true\n"
+    );
     fs::write(dir.join("configuration.toml"), configuration)?;
     fs::write(dir.join("template.json"), json!({"name": "{{ data.name }}"}).to_string())?;
     fs::write(dir.join("sample.json"), json!({"name": "Ada"}).to_string())?;

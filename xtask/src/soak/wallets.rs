@@ -11,19 +11,19 @@ use std::{
 
 use chancery_keys::SoftwareKey;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
+    answers::sha256,
     check::SPENT_ASSERTION,
     client::{Signing, new_key},
     history::{Flow, History, Outcome},
     http::{Answer, Http},
+    lists,
     random::Random,
     site::{CLAIMS_CONFIGURATION, Issuer, TX_CODE_ATTEMPTS},
 };
 
 const PRE_AUTHORIZED: &str = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
-const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Flows of one thread between two kills, so that a long pause between kills stays bounded.
 const MAX_FLOWS: usize = 5_000;
 const MAX_BATCH: usize = 3;
@@ -184,6 +184,7 @@ impl Wallet {
             batch: 1 + self.random.index(MAX_BATCH),
             proofs: Vec::new(),
             issuances: Vec::new(),
+            entries: Vec::new(),
         })
     }
 
@@ -238,7 +239,11 @@ impl Wallet {
         let request = json!({"credential_configuration_id": flow.configuration, "proofs": {"jwt": flow.proofs}});
         let token = flow.access_token.as_deref().unwrap_or_default();
         let (outcome, cut) = match self.http.post_json("/openid4vci/credential", token, &request) {
-            Answer::Received { status: 200, body } => (Outcome::Accepted(hashes(&body)), Ok(())),
+            Answer::Received { status: 200, body } => {
+                let credentials = body["credentials"].as_array().into_iter().flatten();
+                flow.entries.extend(credentials.filter_map(|one| lists::named_by(&one["credential"])));
+                (Outcome::Accepted(hashes(&body)), Ok(()))
+            }
             Answer::Received { status, body } => (Outcome::Refused(error_code(status, &body)), Ok(())),
             Answer::Lost(why) => (Outcome::Lost, Err(Cut(why))),
         };
@@ -299,12 +304,7 @@ impl Wallet {
     }
 
     fn sign_in(&self, assertion: &str) -> (Outcome<()>, Option<String>, Result<(), Cut>) {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_assertion_type", CLIENT_ASSERTION),
-            ("client_assertion", assertion),
-        ];
-        match self.http.post_form("/oauth/token", &form) {
+        match self.http.sign_in(assertion) {
             Answer::Received { status: 200, body } => {
                 (Outcome::Accepted(()), body["access_token"].as_str().map(str::to_owned), Ok(()))
             }
@@ -314,13 +314,10 @@ impl Wallet {
     }
 }
 
-/// What the audit event calls `credential_sha256`: of the text as issued, or of a JSON credential's compact form.
+/// What the audit event calls `credential_sha256`.
 fn hashes(answer: &Value) -> Vec<String> {
-    let hash = |one: &Value| {
-        let text = one["credential"].as_str().map_or_else(|| one["credential"].to_string(), str::to_owned);
-        format!("{:x}", Sha256::digest(text))
-    };
-    answer["credentials"].as_array().map(|all| all.iter().map(hash).collect()).unwrap_or_default()
+    let credentials = answer["credentials"].as_array().into_iter().flatten();
+    credentials.map(|one| sha256(&one["credential"])).collect()
 }
 
 fn error_code(status: u16, body: &Value) -> String {

@@ -2,8 +2,10 @@
 //! the README as they are.
 
 mod budget;
+mod goals;
 mod plugins;
 mod ratios;
+mod status;
 mod table;
 
 use std::time::Duration;
@@ -12,11 +14,14 @@ use serde::Serialize;
 
 use crate::{Result, machine::Machine, measure::Figures};
 use budget::Budget;
-use plugins::{Goal, Plugins};
+use goals::Goal;
+use plugins::Plugins;
 use ratios::Ratio;
+use status::{Durable, Status};
 use table::Table;
 
 pub(crate) use plugins::{Capability, Loading, Neighbours};
+pub(crate) use status::{ALLOCATION_WORKERS, DURABLE_TASKS, LIST_READ, Making, Publications, Scale};
 
 /// Names the rows of a Rust plugin that only answers.
 pub(crate) const CONSTANT: &str = "sandbox-constant";
@@ -79,11 +84,19 @@ pub(crate) struct Report {
     start_up: Option<StartUp>,
     memory: Option<Memory>,
     plugins: Plugins,
+    status: Status,
 }
 
 impl Report {
     pub(crate) fn new(machine: Machine) -> Self {
-        Self { machine, rows: Vec::new(), start_up: None, memory: None, plugins: Plugins::default() }
+        Self {
+            machine,
+            rows: Vec::new(),
+            start_up: None,
+            memory: None,
+            plugins: Plugins::default(),
+            status: Status::default(),
+        }
     }
 
     /// Something measured in this process.
@@ -121,6 +134,7 @@ impl Report {
         println!("\nParts, in one process:\n");
         self.figures(|system| system == System::Part).print();
         self.plugins.print();
+        self.print_status();
         println!("\nServers, from outside, the load generator on the same machine:\n");
         self.figures(|system| system != System::Part).print();
         println!("\nBy requests per CPU-second of the server:\n");
@@ -136,8 +150,8 @@ impl Report {
         if let Some(Memory { idle_mib, issuances, after_mib }) = &self.memory {
             println!("\nResident memory: {idle_mib:.0} MiB idle, {after_mib:.0} MiB after {issuances} credentials.");
         }
-        println!("\nGoals of the plugin platform; below 1 is better than the goal:\n");
-        plugins::goals_table(&self.goals()).print();
+        println!("\nGoals; below 1 is better than the goal:\n");
+        goals::table(&self.goals()).print();
     }
 
     pub(crate) fn to_json(&self) -> Result<String> {
@@ -147,9 +161,16 @@ impl Report {
             report: &'a Report,
             ratios: Vec<Ratio>,
             budgets: Vec<Budget>,
+            durable: Vec<Durable>,
             goals: Vec<Goal>,
         }
-        let document = Document { report: self, ratios: self.ratios(), budgets: self.budgets(), goals: self.goals() };
+        let document = Document {
+            report: self,
+            ratios: self.ratios(),
+            budgets: self.budgets(),
+            durable: self.durable(),
+            goals: self.goals(),
+        };
         Ok(serde_json::to_string_pretty(&document)?)
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{CONSTANT, MIB, Report, System, table::Table};
+use super::{CONSTANT, MIB, Report, System, goals::Goal, table::Table};
 use crate::{Result, measure::Figures};
 
 /// Of one call to a Rust plugin in a fresh sandbox, at the median.
@@ -73,16 +73,6 @@ struct CallMemory {
     before_mib: f64,
     calls: usize,
     after_mib: f64,
-}
-
-/// Below 1: better than the goal.
-#[derive(Debug, Serialize)]
-pub(super) struct Goal {
-    what: String,
-    measured: f64,
-    at_most: f64,
-    unit: &'static str,
-    ratio: f64,
 }
 
 impl Capability {
@@ -163,11 +153,9 @@ impl Report {
             Some(CallMemory { before_mib: before as f64 / MIB, calls, after_mib: after as f64 / MIB });
     }
 
-    pub(super) fn goals(&self) -> Vec<Goal> {
+    pub(super) fn plugin_goals(&self) -> Vec<Goal> {
         let mut goals = Vec::new();
-        let mut compare = |what: String, measured: f64, at_most: f64, unit| {
-            goals.push(Goal { what, measured, at_most, unit, ratio: measured / at_most });
-        };
+        let mut compare = |what, measured, at_most, unit| goals.push(Goal::at_most(what, measured, at_most, unit));
         if let Some(figures) = self.find(CONSTANT, System::Part, 1) {
             let what = "fresh call of a Rust plugin, median".to_owned();
             compare(what, figures.p50_ms * 1e3, FRESH_GOAL_MICROS, "µs");
@@ -244,20 +232,6 @@ impl Neighbours {
         table.row(cells.to_vec());
         table
     }
-}
-
-pub(super) fn goals_table(goals: &[Goal]) -> Table {
-    let mut table = Table::new(&["goal", "measured", "at most", "ratio"]);
-    for Goal { what, measured, at_most, unit, ratio } in goals {
-        let digits = if *measured < 10.0 { 2 } else { 0 };
-        table.row(vec![
-            what.clone(),
-            format!("{measured:.digits$} {unit}"),
-            format!("{at_most:.0} {unit}"),
-            format!("{ratio:.2}"),
-        ]);
-    }
-    table
 }
 
 #[cfg(test)]
