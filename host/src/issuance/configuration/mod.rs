@@ -149,9 +149,10 @@ fn check_names(document: &Document) -> Result<(), Problem> {
     Ok(())
 }
 
-fn status(document: &Document) -> Result<Vec<Purpose>, Problem> {
-    let mut purposes = Vec::with_capacity(document.status.len());
-    for name in &document.status {
+/// Purposes of status entries, as an operator writes them, in the lists' order.
+pub(crate) fn purposes(names: &[String]) -> Result<Vec<Purpose>, Problem> {
+    let mut purposes = Vec::with_capacity(names.len());
+    for name in names {
         let purpose = Purpose::from_name(name).ok_or_else(|| {
             problem("status", format!("{name:?} is not one of revocation, suspension, refresh, message"))
         })?;
@@ -160,6 +161,12 @@ fn status(document: &Document) -> Result<Vec<Purpose>, Problem> {
         }
         purposes.push(purpose);
     }
+    purposes.sort_unstable();
+    Ok(purposes)
+}
+
+fn status(document: &Document) -> Result<Vec<Purpose>, Problem> {
+    let purposes = purposes(&document.status)?;
     if document.mode == Mode::Proxy && !(purposes.is_empty() && document.indexed.is_empty()) {
         return Err(problem(
             "status",
@@ -186,7 +193,6 @@ fn status(document: &Document) -> Result<Vec<Purpose>, Problem> {
     if document.indexed.len() > MAX_INDEXED {
         return Err(problem("indexed", format!("names more than {MAX_INDEXED} claims")));
     }
-    purposes.sort_unstable();
     Ok(purposes)
 }
 

@@ -7,7 +7,7 @@ use chancery_credential::status::Purpose;
 use chancery_keys::{Algorithm, TrustedIssuers};
 
 use crate::config;
-use crate::issuance::configuration::{Keep, Problem, Trusted, algorithm, problem, trusted_issuers};
+use crate::issuance::configuration::{Keep, Problem, Trusted, algorithm, problem, purposes, trusted_issuers};
 
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -38,17 +38,10 @@ impl Policy {
         let suite = Cryptosuite::from_name(&written.cryptosuite).ok_or_else(|| {
             problem("cryptosuite", format!("must be one of {}", Cryptosuite::ALL.map(Cryptosuite::as_str).join(", ")))
         })?;
-        let mut status = Vec::with_capacity(written.status.len());
-        for name in &written.status {
-            let known = Purpose::from_name(name).filter(|purpose| *purpose != Purpose::Message);
-            let purpose =
-                known.ok_or_else(|| problem("status", format!("{name:?} is no purpose that is known here")))?;
-            if status.contains(&purpose) {
-                return Err(problem("status", format!("{name} stands there twice")));
-            }
-            status.push(purpose);
+        let status = purposes(&written.status)?;
+        if status.contains(&Purpose::Message) {
+            return Err(problem("status", "what a message means is said by a configuration: it is not for these"));
         }
-        status.sort_unstable();
         let accept = trusted_issuers("accept", &written.accept)?;
         let believed = TrustedIssuers::new(accept).map_err(|e| problem("accept", e))?;
         Ok(Self {
