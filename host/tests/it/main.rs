@@ -35,6 +35,7 @@ mod data_integrity;
 mod deferred;
 mod examples;
 mod flow;
+mod handover;
 mod hostile_plugins;
 mod hostile_proofs;
 mod hostile_requests;
