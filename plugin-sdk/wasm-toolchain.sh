@@ -1,7 +1,7 @@
 #!/bin/bash
 # Finds, or sets up, a rustc that can build WASM components (target wasm32-wasip2).
 #
-#   wasm-toolchain.sh DIR
+#   wasm-toolchain.sh [--quiet] DIR
 #
 # It looks in this order and stops at the first that works:
 #   1. installed  the active toolchain has the target already
@@ -10,7 +10,8 @@
 #   4. debian     the prebuilt standard library of a Debian suite with its matching rustc, verified
 #                 by apt and unpacked into DIR: no root, nothing installed on the system
 #
-# What it does goes to stderr. The last line of stdout is for the caller: `RUSTC=/absolute/path`.
+# What it does goes to stderr; with --quiet nothing, where nothing has to be set up. The last line of stdout is for the
+# caller: `RUSTC=/absolute/path`.
 # Running it again is cheap; two runs at once wait for each other.
 #
 # Environment:
@@ -45,7 +46,9 @@ die() {
 }
 
 main() {
-  [ $# -eq 1 ] && [ -n "$1" ] || die 2 "usage: wasm-toolchain.sh DIR" "DIR is where a private toolchain may be kept, e.g. target/wasm-toolchain"
+  QUIET=
+  if [ "${1:-}" = --quiet ]; then QUIET=1 && shift; fi
+  [ $# -eq 1 ] && [ -n "$1" ] || die 2 "usage: wasm-toolchain.sh [--quiet] DIR" "DIR is where a private toolchain may be kept, e.g. target/wasm-toolchain"
   local way=${CHANCERY_WASM_TOOLCHAIN:-auto}
   case $way in
     auto | installed | rustup | debian) ;;
@@ -58,13 +61,13 @@ main() {
   DIR=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 
   if [ "$way" != debian ] && target_installed; then
-    answer "$SYSROOT/bin/rustc" "$TARGET is installed"
+    found "$SYSROOT/bin/rustc" "$TARGET is installed"
   fi
   [ "$way" != installed ] || die 40 "$TARGET is not installed for $(rustc -V)"
 
   lock
   if [ "$way" != rustup ] && private_valid; then
-    answer "$DIR/bin/rustc" "using the private toolchain in $DIR"
+    found "$DIR/bin/rustc" "using the private toolchain in $DIR"
   fi
   if [ "$way" != debian ]; then
     if add_with_rustup; then
@@ -74,6 +77,12 @@ main() {
   fi
   set_up_from_debian
   answer "$DIR/bin/rustc" "ready: $("$DIR/bin/rustc" -V)"
+}
+
+# found RUSTC MESSAGE: what was there already is no news.
+found() {
+  if [ -n "$QUIET" ]; then say() { :; }; fi
+  answer "$@"
 }
 
 # answer RUSTC MESSAGE: tells both readers and ends.

@@ -1,7 +1,11 @@
 //! `cargo xtask bench`: builds everything as it is shipped, and measures it. What is measured, and how, is the crate
 //! `chancery-bench`: it draws the sandbox in, which the other tasks do without.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use clap::Args;
 
@@ -9,6 +13,9 @@ use crate::{
     guests, paths,
     run::{RunError, cargo, ensure_system, run},
 };
+
+const EXAMPLE: &str = "examples/registry-lookup";
+const LANGUAGES: [&str; 4] = ["rust", "c", "typescript", "python"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -27,6 +34,7 @@ pub(crate) fn build_and_run(options: &Options) -> Result<(), Box<dyn std::error:
     guests::run()?;
     let build = ["build", "--release", "--locked", "--package", "chancery", "--package", "chancery-bench"];
     run("Building the host and the benchmark (optimized: this takes some minutes)", &mut cargo(&build))?;
+    build_languages()?;
     if !options.no_peers {
         ensure_system()?;
         let mut install = Command::new("npm");
@@ -36,10 +44,33 @@ pub(crate) fn build_and_run(options: &Options) -> Result<(), Box<dyn std::error:
     Ok(measure(options)?)
 }
 
+/// The same plugin in every language. Where a toolchain is missing the report says so: the other figures do not
+/// depend on it.
+fn build_languages() -> io::Result<()> {
+    for language in LANGUAGES {
+        let project = Path::new(EXAMPLE).join(language);
+        // What an earlier run left would be measured in its place.
+        let built = paths::root().join(&project).join("build").join("registry-lookup.wasm");
+        match fs::remove_file(&built) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut build = Command::new(release().join("chancery"));
+        build.args(["plugin", "build"]).arg(&project);
+        if let Err(error) = run(&format!("Building the plugin in {language}"), &mut build) {
+            eprintln!("{error}: it is skipped");
+        }
+    }
+    Ok(())
+}
+
+fn release() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(paths::target, PathBuf::from).join("release")
+}
+
 fn measure(options: &Options) -> Result<(), RunError> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(paths::target, PathBuf::from);
-    let mut bench = Command::new(target.join("release/chancery-bench"));
-    bench.arg("--chancery").arg(target.join("release/chancery"));
+    let mut bench = Command::new(release().join("chancery-bench"));
+    bench.arg("--chancery").arg(release().join("chancery"));
     bench.arg("--plugin").arg(paths::built_plugins().join("csv-provider.wasm"));
     bench.arg("--root").arg(paths::root());
     bench.arg("--work").arg(paths::target().join("bench"));

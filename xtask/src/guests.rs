@@ -11,24 +11,17 @@ use std::{
     process::{Command, Stdio},
 };
 
+use chancery_kit::{Tools, ToolsError, inspect, tools::Telling};
 use serde_json::Value;
-use wasmparser::{Parser, Payload};
 
-use crate::{
-    paths,
-    toolchain::{self, ToolchainError},
-};
+use crate::paths;
 
 const TARGET: &str = "wasm32-wasip2";
-/// What every plugin may import without a grant (world `base` of wit/host).
-const BASE: [&str; 5] = ["log", "config", "trace", "blobs", "prepared"];
-/// What the standard library drags in. Nothing is behind it in the sandbox.
-const AMBIENT: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GuestsError {
     #[error(transparent)]
-    Toolchain(#[from] ToolchainError),
+    Tools(#[from] ToolsError),
     #[error("cannot run cargo: {0}")]
     Start(io::Error),
     /// Cargo has said on stderr what is wrong.
@@ -38,8 +31,8 @@ pub(crate) enum GuestsError {
     File { path: PathBuf, source: io::Error },
     #[error("{}: {message}", path.display())]
     Manifest { path: PathBuf, message: String },
-    #[error("{}: not a component: {source}", path.display())]
-    NotComponent { path: PathBuf, source: wasmparser::BinaryReaderError },
+    #[error("{}: {message}", path.display())]
+    NotComponent { path: PathBuf, message: String },
     #[error(
         "{name} imports the capabilities {imported:?}, but [package.metadata.chancery] of its \
          Cargo.toml says capabilities = {declared:?}"
@@ -73,7 +66,8 @@ pub(crate) fn run() -> Result<(), GuestsError> {
 
 /// Builds all of them; what has not changed since the last time is left alone.
 pub(crate) fn build() -> Result<Vec<Guest>, GuestsError> {
-    let rustc = toolchain::find_rustc()?;
+    let tools = Tools::new(paths::target(), Box::new(|line| eprintln!("{line}")));
+    let rustc = tools.rustc(paths::root(), Telling::Everything)?;
     let mut guests = Vec::new();
     for artifact in compile(&rustc)? {
         guests.push(install(&artifact)?);
@@ -140,8 +134,8 @@ fn artifact(line: &str) -> Option<Artifact> {
 fn install(artifact: &Artifact) -> Result<Guest, GuestsError> {
     let (name, declared) = manifest(&artifact.manifest)?;
     let wasm = read(&artifact.wasm)?;
-    let imported =
-        capabilities(&wasm).map_err(|source| GuestsError::NotComponent { path: artifact.wasm.clone(), source })?;
+    let not_component = |message| GuestsError::NotComponent { path: artifact.wasm.clone(), message };
+    let imported = inspect::capabilities(&wasm).map_err(not_component)?;
     if imported != declared {
         return Err(GuestsError::Capabilities { name, imported, declared });
     }
@@ -166,39 +160,6 @@ fn manifest(path: &Path) -> Result<(String, BTreeSet<String>), GuestsError> {
         .ok_or_else(|| fault("[package.metadata.chancery] needs capabilities = […]".to_owned()))
 }
 
-/// The capabilities among the component's imports. Interfaces of its inner parts are not counted.
-fn capabilities(wasm: &[u8]) -> Result<BTreeSet<String>, wasmparser::BinaryReaderError> {
-    let mut found = BTreeSet::new();
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(imports) if depth == 0 => {
-                for import in imports {
-                    found.extend(capability(import?.name.name));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-fn capability(import: &str) -> Option<String> {
-    let interface = import.split_once('@').map_or(import, |(name, _)| name);
-    if interface == "chancery:plugin/types" || AMBIENT.iter().any(|known| interface.starts_with(known)) {
-        return None;
-    }
-    if interface.starts_with("wasi:http/") {
-        return Some("http".to_owned());
-    }
-    match interface.strip_prefix("chancery:host/") {
-        Some(name) => (!BASE.contains(&name)).then(|| name.to_owned()),
-        None => Some(interface.to_owned()),
-    }
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, GuestsError> {
     fs::read(path).map_err(|source| GuestsError::File { path: path.to_owned(), source })
 }
@@ -218,25 +179,6 @@ fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), GuestsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_an_operator_grants_is_a_capability() {
-        for free in [
-            "chancery:host/log@0.1.0",
-            "chancery:host/prepared@0.1.0",
-            "chancery:plugin/types@0.1.0",
-            "wasi:io/streams@0.2.9",
-            "wasi:filesystem/preopens@0.2.9",
-        ] {
-            assert_eq!(capability(free), None, "{free}");
-        }
-        let wanted = |import| capability(import).unwrap_or_default();
-        assert_eq!(wanted("chancery:host/files@0.1.0"), "files");
-        assert_eq!(wanted("wasi:http/outgoing-handler@0.2.9"), "http");
-        assert_eq!(wanted("wasi:sockets/tcp@0.2.9"), "wasi:sockets/tcp");
-        assert_eq!(wanted("log"), "log");
-        assert_eq!(wanted("other:log/log@1.0.0"), "other:log/log");
-    }
 
     #[test]
     fn a_component_is_told_from_other_artifacts() {

@@ -7,7 +7,6 @@ mod paths;
 mod run;
 mod soak;
 mod test;
-mod toolchain;
 mod wallet;
 
 use std::{error::Error, process::ExitCode};

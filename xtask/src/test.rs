@@ -8,6 +8,9 @@ use crate::{
     soak,
 };
 
+const JAVASCRIPT_TESTS: [&str; 2] =
+    ["plugin-sdk/javascript/tests/exports.test.mjs", "plugin-sdk/javascript/tests/capabilities.test.mjs"];
+
 pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     heading("Building the plugins");
     guests::run()?;
@@ -23,6 +26,7 @@ pub(crate) fn run_everything() -> Result<(), Box<dyn Error>> {
     run("Tests of the host", &mut cargo(&["test", "--workspace", "--locked"]))?;
     soak::run(&soak::Options::in_tests())?;
     run("Tests of the plugins and their SDK", &mut with_guests(&["test", "--workspace", "--all-features"], &[]))?;
+    run("Tests of the JavaScript SDK", Command::new("node").arg("--test").args(JAVASCRIPT_TESTS))?;
     let deny_warnings = ["--", "--deny", "warnings"];
     run(
         "Lints of the host",

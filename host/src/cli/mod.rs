@@ -55,8 +55,8 @@ enum Command {
     /// Credential configurations.
     #[command(subcommand)]
     Config(config::Command),
-    /// Plugins in the plugin directory.
-    #[command(subcommand)]
+    /// Plugins: writing them, and those of the plugin directory.
+    #[command(subcommand, after_help = plugin::HELP)]
     Plugin(plugin::Command),
     /// Credential offers.
     #[command(subcommand)]
@@ -148,10 +148,7 @@ async fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::CheckConfig => check_config::run(path),
         Command::Migrate => migrate::run(load(path, Quiet::Yes)?).await,
         Command::Config(command) => config::run(load(path, Quiet::Yes)?, command).await,
-        Command::Plugin(command) => match plugin::run_alone(&command).await {
-            Some(done) => done,
-            None => plugin::run(load(path, Quiet::Yes)?, command).await,
-        },
+        Command::Plugin(command) => plugin::run(path, command).await,
         Command::Offer(command) => offer::run(load(path, Quiet::Yes)?, command).await,
         Command::Client(command) => client::run(load(path, Quiet::Yes)?, command).await,
         Command::Issue(arguments) => issue::run(load(path, Quiet::Yes)?, arguments).await,

@@ -76,7 +76,7 @@ fn shortened(digest: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use chancery_sandbox::{BreakerState, Calls, Kind, Serving};
+    use chancery_sandbox::{BreakerState, Calls, Instance, Kind, Serving};
 
     use super::*;
 
@@ -98,6 +98,8 @@ mod tests {
             summary: None,
             grants: Vec::new(),
             limits: None,
+            instance: Instance::default(),
+            idle: 0,
             serving: None,
             former: Vec::new(),
             breaker: BreakerState::Closed,

@@ -24,13 +24,18 @@ const MAX_BYTES: usize = 64 * 1024;
 
 pub(super) struct Secrets {
     sources: BTreeMap<String, Secret>,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    /// Where reading one is recorded, and by which time; `None` where no plugin may read any.
+    record: Option<(Arc<dyn Store>, Arc<dyn Clock>)>,
 }
 
 impl Secrets {
     pub(super) fn new(config: &Plugins, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { sources: config.secrets.clone(), store, clock }
+        Self { sources: config.secrets.clone(), record: Some((store, clock)) }
+    }
+
+    /// For the host's own use alone: plugins cannot read them.
+    pub(super) fn unrecorded(config: &Plugins) -> Self {
+        Self { sources: config.secrets.clone(), record: None }
     }
 
     /// The value; the error is for the operator and never holds any of it.
@@ -87,6 +92,10 @@ impl SecretPort for Secrets {
     /// and so on for ever.
     async fn reveal(&self, name: &str, reader: &Reader) -> Result<Vec<u8>, String> {
         let value = self.read(name)?;
+        let Some((store, clock)) = &self.record else {
+            tracing::warn!(secret = name, "the plugin reads a secret while it is loaded, which is not done here");
+            return Err("secrets are not read here, since nothing records it".to_owned());
+        };
         if reader.kind == Kind::Audit {
             tracing::info!(plugin = reader.plugin, secret = name, "an audit plugin reads a secret");
             return Ok(value.to_vec());
@@ -94,9 +103,9 @@ impl SecretPort for Secrets {
         let request_id = Some(reader.request_id.as_str()).filter(|id| !id.is_empty());
         let issuer = if reader.issuer_id.is_empty() { DEFAULT_ISSUER } else { &reader.issuer_id };
         let actor = Actor::new(&format!("plugin:{}", reader.plugin), request_id);
-        let mut event = actor.did(issuer, "secret.reveal", name, self.clock.timestamp());
+        let mut event = actor.did(issuer, "secret.reveal", name, clock.timestamp());
         event.detail = json!({"plugin_sha256_prefix": reader.digest});
-        let written = self.store.append_events(&[event]).await;
+        let written = store.append_events(&[event]).await;
         written.map_err(|error| format!("its audit event cannot be written: {error}"))?;
         Ok(value.to_vec())
     }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chancery_keys::{Algorithm, Entropy, MacKey, Signer as _, SoftwareKey, jose};
 use chancery_sandbox::ports::{SignError, SignKey, SignPort};
 use chancery_sandbox::{Purpose, SignGrant};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Builder;
 
 use super::secrets::Secrets;
@@ -74,35 +74,15 @@ struct Jws {
 
 impl Jws {
     fn header(&self) -> Map<String, Value> {
-        let mut header = Map::new();
-        header.insert("kid".to_owned(), json!(self.key.key_id()));
-        if let Some(typ) = &self.grant.typ {
-            header.insert("typ".to_owned(), json!(typ));
-        }
-        header
+        self.grant.header(self.key.key_id())
     }
 
-    /// The plugin's claims, with what the grant fixes and what the host always sets.
     fn claims(&self, text: &str) -> Result<Map<String, Value>, SignError> {
-        let bad = |reason: String| SignError::BadInput(reason);
-        let mut claims: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| bad(format!("the claims are no JSON object: {error}")))?;
-        let fixed = [("iss", &self.grant.issuer), ("sub", &self.grant.subject), ("aud", &self.grant.audience)];
-        for (name, value) in fixed.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
-            let before = claims.insert(name.to_owned(), json!(value));
-            if before.is_some_and(|before| before != json!(value)) {
-                return Err(bad(format!("{name} is fixed by the grant, and the plugin sets another value")));
-            }
-        }
-        let now = self.clock.now().timestamp();
-        let lifetime = i64::try_from(self.grant.lifetime.as_secs()).unwrap_or(0);
         let mut random = [0; 16];
         let filled = self.entropy.fill(&mut random);
         filled.map_err(|_| SignError::Unavailable("no randomness".to_owned()))?;
-        claims.insert("iat".to_owned(), json!(now));
-        claims.insert("exp".to_owned(), json!(now + lifetime));
-        claims.insert("jti".to_owned(), json!(Builder::from_random_bytes(random).into_uuid()));
-        Ok(claims)
+        let jti = Builder::from_random_bytes(random).into_uuid().to_string();
+        self.grant.claims(text, self.clock.now().timestamp(), &jti).map_err(SignError::BadInput)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every command in a document is run here, and every file that a document shows is used.
 
 use crate::app::root;
+use crate::author::project::shared_folders;
 use crate::server::Site;
 
 /// The commands of a document's ```console blocks, in their order.
@@ -54,6 +55,7 @@ pub fn run_in(site: &Site, document: &str, elsewhere: &[&str], translate: impl F
             .args(["-euo", "pipefail", "-c", &command])
             .current_dir(site.dir.path())
             .env("PATH", path)
+            .envs(shared_folders())
             .output()
             .unwrap();
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

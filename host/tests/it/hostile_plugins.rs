@@ -1,6 +1,7 @@
 //! Plugins that misbehave, and data that would like to. What the wallet gets is a clear error; the host, the other
 //! requests and the wallet's nonce are unharmed.
 
+use chancery::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp};
@@ -149,6 +150,17 @@ async fn nothing_of_one_call_is_left_for_the_next() {
         let answer = test.issue_for("Any", "leak").await;
         let claims = claims_of(answer.body["credentials"][0]["credential"].as_str().unwrap());
         assert_eq!(claims["answer"]["found"], "", "the sandbox was not fresh: {claims}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plugins_read_the_hosts_clock() {
+    let test = with_hostile().await;
+    for _ in 0..2 {
+        let answer = test.issue_for("Any", "time").await;
+        let claims = claims_of(answer.body["credentials"][0]["credential"].as_str().unwrap());
+        assert_eq!(claims["answer"]["unix_ms"], test.clock.now().timestamp_millis());
+        test.clock.advance(1);
     }
 }
 

@@ -109,7 +109,7 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(mut command: Command, url: &str) -> Self {
+    pub fn start(mut command: Command, url: &str) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, copy) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
@@ -210,9 +210,13 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Without what builds leave behind.
+pub fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let (entry, name) = entry.map(|e| (e.path(), e.file_name())).unwrap();
+        if ["build", "node_modules", "sdk", "target"].iter().any(|left| name == *left) {
+            continue;
+        }
         if entry.is_dir() {
             std::fs::create_dir_all(to.join(&name)).unwrap();
             copy(&entry, &to.join(&name));

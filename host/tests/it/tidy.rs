@@ -34,7 +34,7 @@ fn heavy_dependencies_are_named_where_they_belong() {
         ("ring", &["host/crates/keys/"]),
         ("tokio_rustls", &["host/crates/egress/"]),
         ("hyper", &["host/crates/egress/", "host/src/http/serve.rs", "xtask/bench/"]),
-        ("minijinja", &["host/crates/credential/", "host/src/http/pages.rs"]),
+        ("minijinja", &["host/crates/credential/", "host/crates/kit/", "host/src/http/pages.rs"]),
         ("oxjsonld", &["host/crates/credential/"]),
         ("axum", &["host/src/http/", "host/src/cli/serve.rs", "host/tests/it/"]),
     ] {

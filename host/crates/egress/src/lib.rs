@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | [`policy`] | [`Policy`]: what one client may do, as plain data |
 //! | [`client`] | [`Client`]: sends a request under a policy |
+//! | [`rehearsal`] | [`Rehearsal`]: what a policy makes of a request, without sending it |
 //! | [`shared`] | [`Egress`]: what all clients of the process share |
 //! | [`resolve`] | [`Resolver`]: where addresses come from |
 //! | [`roots`] | [`TrustRoots`]: the certificate authorities |
@@ -25,6 +26,7 @@ mod headers;
 mod origin;
 pub mod policy;
 mod pool;
+pub mod rehearsal;
 pub mod resolve;
 pub mod roots;
 mod rules;
@@ -34,6 +36,7 @@ mod tls;
 pub use client::Client;
 pub use error::EgressError;
 pub use policy::{ClientIdentity, HostTls, InjectedHeader, Networks, Policy, PolicyError, Secret};
+pub use rehearsal::Rehearsal;
 pub use resolve::{ResolveError, Resolver, SystemResolver};
 pub use roots::TrustRoots;
 pub use shared::{Egress, EgressOptions};

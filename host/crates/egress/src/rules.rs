@@ -52,18 +52,24 @@ const MAX_ENTRIES: usize = 256;
 
 impl Rules {
     pub(crate) fn new(policy: &Policy, roots: &TrustRoots) -> Result<Self, PolicyError> {
+        let rules = Self::without_tls(policy)?;
+        let tls = parse_tls(&policy.tls, &rules.allow, roots)?;
+        let default_tls = default_tls(policy, &rules.allow, &tls, roots)?;
+        Ok(Self { tls, default_tls, ..rules })
+    }
+
+    /// For requests that are judged and never sent.
+    pub(crate) fn without_tls(policy: &Policy) -> Result<Self, PolicyError> {
         check_limits(policy)?;
         let addresses = AddressRules::new(&policy.networks)?;
         let allow = parse_allow(&policy.allow, &addresses)?;
         let inject = parse_inject(&policy.inject, &allow)?;
-        let tls = parse_tls(&policy.tls, &allow, roots)?;
-        let default_tls = default_tls(policy, &allow, &tls, roots)?;
         Ok(Self {
             allow,
             addresses,
             inject,
-            tls,
-            default_tls,
+            tls: Vec::new(),
+            default_tls: None,
             request_max: policy.request_max,
             response_max: policy.response_max,
             connect_timeout: policy.connect_timeout,

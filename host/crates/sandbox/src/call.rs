@@ -1,11 +1,10 @@
-//! One call: a fresh sandbox, the limits around it, and what a failure means.
+//! One call: the sandbox, the limits around it, and what a failure means.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
@@ -66,15 +65,7 @@ impl Budget {
 
     /// The context of a call that starts now, without anything that a request would tell.
     pub(crate) fn context(&self) -> CallContext {
-        CallContext {
-            request_id: String::new(),
-            issuer_id: String::new(),
-            configuration_id: String::new(),
-            subject_id: String::new(),
-            subject_claims: Arc::new(Value::Null),
-            traceparent: None,
-            deadline: Instant::now() + self.wall,
-        }
+        CallContext::nobodys(Instant::now() + self.wall)
     }
 }
 
@@ -95,42 +86,75 @@ pub(crate) enum Fault {
 /// The guest's answer on its way.
 pub(crate) type Answer<'a, R> = Pin<Box<dyn Future<Output = wasmtime::Result<R>> + Send + 'a>>;
 
-/// Runs `entry` in a fresh sandbox, which is dropped afterwards, whatever happened. The second part
-/// of the result is what the host kept for it: resources that the guest returned live there.
-pub(crate) async fn run<E: Exports, R>(
-    exports: &E,
-    world: World,
-    context: CallContext,
-    budget: &Budget,
-    entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, R>,
-) -> Result<(R, Guest), Fault> {
-    let mut store = new_store(exports.linked().engine(), world, context, budget);
-    let answer = async {
-        let plugin = exports.instantiate(&mut store).await?;
-        entry(&mut store, &plugin).await
-    };
-    // A guest that waits in a host call uses no CPU; this is what ends it.
-    let outcome = tokio::time::timeout(budget.wall, answer).await;
-    let guest = store.into_data();
-    report_dropped_lines(&guest);
-    match outcome {
-        Ok(Ok(value)) => Ok((value, guest)),
-        Ok(Err(error)) => Err(classify(&error, &guest, budget)),
-        Err(_) => Err(limit(LimitKind::Wall, show_duration(budget.wall), &guest)),
+/// A sandbox: a store, and the plugin in it once it is instantiated.
+pub(crate) struct Live<B> {
+    store: Store<Guest>,
+    plugin: Option<B>,
+}
+
+/// A sandbox that waits for its next call, whatever it exports.
+pub(crate) struct Idle {
+    store: Store<Guest>,
+    plugin: Box<dyn Any + Send>,
+}
+
+impl<B: Send + 'static> Live<B> {
+    /// A new sandbox.
+    pub(crate) fn fresh(engine: &Engine, world: World, context: CallContext, budget: &Budget) -> Self {
+        let mut store = Store::new(engine, Guest::new(world, context, budget));
+        store.limiter(|guest| &mut guest.memory);
+        store.set_max_component_handles(MAX_HANDLES);
+        let returned = budget.returned.saturating_add(TRANSFER_SLACK);
+        store.set_hostcall_fuel(usize::try_from(returned).unwrap_or(usize::MAX));
+        store.epoch_deadline_callback(|mut context| Ok(context.data_mut().cpu.tick()));
+        Self { store, plugin: None }
+    }
+
+    /// One that waited, for a further call of the same generation: what it exports is what it exported.
+    pub(crate) fn again(idle: Idle, context: CallContext, budget: &Budget) -> Self {
+        let Idle { mut store, plugin } = idle;
+        store.data_mut().begin(context, budget);
+        Self { store, plugin: plugin.downcast().ok().map(|plugin| *plugin) }
+    }
+
+    /// Puts it to rest after a call. `None` where no further call may follow.
+    pub(crate) fn at_rest(mut self) -> Option<Idle> {
+        let plugin = Box::new(self.plugin?);
+        self.store.data_mut().end().then_some(Idle { store: self.store, plugin })
+    }
+
+    /// What the host keeps for it. Resources that the guest returned live there.
+    pub(crate) fn guest(&mut self) -> &mut Guest {
+        self.store.data_mut()
     }
 }
 
-fn new_store(engine: &Engine, world: World, context: CallContext, budget: &Budget) -> Store<Guest> {
-    let guest = Guest::new(world, context, budget);
-    let mut store = Store::new(engine, guest);
-    store.limiter(|guest| &mut guest.memory);
-    store.set_max_component_handles(MAX_HANDLES);
-    let returned = budget.returned.saturating_add(TRANSFER_SLACK);
-    store.set_hostcall_fuel(usize::try_from(returned).unwrap_or(usize::MAX));
+/// Runs `entry` in a sandbox, which is dropped unless the guest returned.
+pub(crate) async fn run<E: Exports, R>(
+    exports: &E,
+    sandbox: Live<E::Bindings>,
+    budget: &Budget,
+    entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, R>,
+) -> Result<(R, Live<E::Bindings>), Fault> {
+    let Live { mut store, plugin } = sandbox;
     // Armed here, right before the guest runs: waiting for a slot is not the guest's time.
-    store.epoch_deadline_callback(|mut context| Ok(context.data_mut().cpu.tick()));
     store.set_epoch_deadline(1);
-    store
+    let answer = async {
+        let plugin = match plugin {
+            Some(plugin) => plugin,
+            None => exports.instantiate(&mut store).await?,
+        };
+        Ok((entry(&mut store, &plugin).await?, plugin))
+    };
+    // A guest that waits in a host call uses no CPU; this is what ends it.
+    let outcome = tokio::time::timeout(budget.wall, answer).await;
+    let guest = store.data();
+    report_dropped_lines(guest);
+    match outcome {
+        Ok(Ok((answer, plugin))) => Ok((answer, Live { store, plugin: Some(plugin) })),
+        Ok(Err(error)) => Err(classify(&error, guest, budget)),
+        Err(_) => Err(limit(LimitKind::Wall, show_duration(budget.wall), guest)),
+    }
 }
 
 fn classify(error: &wasmtime::Error, guest: &Guest, budget: &Budget) -> Fault {

@@ -5,7 +5,7 @@ use wasmtime::Store;
 
 use crate::bindings::lifecycle::exports::chancery::plugin::lifecycle::ConfigProblem;
 use crate::bindings::types;
-use crate::call::{self, Answer, Budget};
+use crate::call::{self, Answer, Budget, Live};
 use crate::error::{CallError, LimitKind};
 use crate::generation::to_call_error;
 use crate::guest::{Guest, World};
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::loader::{Failure, Outcome, rejected};
 use crate::status::Stage;
 use crate::text::{cut, escaped};
-use crate::versions::exports::{Lifecycle, LifecyclePre};
+use crate::versions::exports::{Exports as _, Lifecycle, LifecyclePre};
 
 /// Bytes of what `describe` returns; part of the contract in `wit/`.
 const MAX_DESCRIPTION: usize = 64 << 10;
@@ -84,8 +84,9 @@ impl Candidate {
         budget: &Budget,
         entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a Lifecycle) -> Answer<'a, R>,
     ) -> Result<R, CallError> {
-        let outcome = call::run(&self.lifecycle, self.world.clone(), budget.context(), budget, entry);
-        match outcome.await {
+        let engine = self.lifecycle.linked().engine();
+        let sandbox = Live::fresh(engine, self.world.clone(), budget.context(), budget);
+        match call::run(&self.lifecycle, sandbox, budget, entry).await {
             Ok((answer, _)) => Ok(answer),
             Err(fault) => Err(fault.into_call_error(&self.world.plugin)),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -12,11 +12,12 @@ use wasmtime::component::{Component, InstancePre};
 
 use crate::bindings::types::{self, Problem, Request, Subject};
 use crate::breaker::Breaker;
-use crate::call::{self, Answer, Budget, Fault};
+use crate::call::{self, Answer, Budget, Fault, Idle, Live};
 use crate::error::{CallError, Message};
 use crate::grant::Piece;
 use crate::guest::{CallContext, Guest, World};
 use crate::limits::Limits;
+use crate::pool::Share;
 use crate::request::PluginRequest;
 use crate::status::{Kind, Serving};
 use crate::text::{cut, escaped};
@@ -36,6 +37,8 @@ pub(crate) struct Generation {
     pub(crate) limits: Limits,
     /// One permit a running call.
     pub(crate) slots: Semaphore,
+    /// Its sandboxes among all of them.
+    pub(crate) share: Share<Idle>,
     pub(crate) breaker: Breaker,
     /// What it was granted.
     pub(crate) pieces: BTreeSet<Piece>,
@@ -94,19 +97,36 @@ impl Generation {
         u32::try_from(self.limits.wall.as_millis()).unwrap_or(u32::MAX)
     }
 
-    /// Asks in a fresh sandbox.
-    pub(crate) async fn ask<E: Exports, R>(
+    /// Asks in a sandbox, and makes of the answer what `check` says. A sandbox in which all went well may answer
+    /// further calls, where the operator wants that.
+    pub(crate) async fn ask<E: Exports, A, R>(
         &self,
         exports: &E,
         context: CallContext,
         budget: &Budget,
-        entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, Result<R, types::Error>>,
-    ) -> Result<(R, Guest), CallError> {
-        match call::run(exports, self.world.clone(), context, budget, entry).await {
-            Err(fault) => Err(fault.into_call_error(self.plugin())),
-            Ok((Err(error), _)) => Err(to_call_error(self.plugin(), error)),
-            Ok((Ok(answer), guest)) => Ok((answer, guest)),
+        entry: impl for<'a> FnOnce(&'a mut Store<Guest>, &'a E::Bindings) -> Answer<'a, Result<A, types::Error>>,
+        check: impl FnOnce(A, &mut Guest) -> Result<R, String>,
+    ) -> Result<R, CallError> {
+        // Declared before the sandbox, and so given up after it, however this ends.
+        let (seat, idle) = self.share.take(&context.issuer_id, Instant::now());
+        let sandbox = match idle {
+            Some(idle) => Live::again(idle, context, budget),
+            None => Live::fresh(exports.linked().engine(), self.world.clone(), context, budget),
+        };
+        let asked = call::run(exports, sandbox, budget, entry).await;
+        let (answer, mut sandbox) = asked.map_err(|fault| fault.into_call_error(self.plugin()))?;
+        let outcome = match answer {
+            Ok(answer) => check(answer, sandbox.guest()).map_err(|detail| self.invalid(detail)),
+            Err(error) => Err(to_call_error(self.plugin(), error)),
+        };
+        let defect = matches!(outcome, Err(CallError::Internal(_) | CallError::InvalidOutput { .. }));
+        if self.share.is_warm()
+            && !defect
+            && let Some(idle) = sandbox.at_rest()
+        {
+            self.share.give_back(seat, idle, Instant::now());
         }
+        outcome
     }
 
     /// A request as the guest sees it, and what the host keeps of it for the call's imports.

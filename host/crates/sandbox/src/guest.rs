@@ -1,4 +1,7 @@
 //! What the host keeps for one sandbox: its limits, its meters, and what its imports may see.
+//!
+//! A sandbox may answer several calls, one after the other (`pool`). Then memory goes on being counted;
+//! everything else begins anew with each call.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,19 +16,25 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::call::Budget;
 use crate::capabilities::Capabilities;
 use crate::engine::TICK;
+use crate::imports::blobs::Blob;
 use crate::imports::http::HttpState;
 use crate::imports::log::{LogMeter, LogRate};
+use crate::ports::ClockPort;
 use crate::status::Kind;
 use crate::wasi::{self, Tail};
 
 /// Handles (blobs, files, streams) that one call may hold at once.
 pub(crate) const MAX_HANDLES: usize = 1_000;
 
+/// Handles that a call may leave behind for the next one. Toolchains keep a few streams open; more is a leak, and
+/// what leaks is the next call's.
+const MAX_HANDLES_LEFT: usize = 100;
+
 /// Uses of journal, signatures and values of secrets in one call, which have no limit of their own.
 const MAX_OPERATIONS: u32 = 64;
 
-/// Table elements; each takes a pointer's worth of host memory.
-const MAX_TABLE_ELEMENTS: usize = 40_000;
+/// Elements of one table; each takes a pointer's worth of host memory.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 40_000;
 
 /// What every call of a generation shares.
 #[derive(Clone)]
@@ -42,6 +51,7 @@ pub(crate) struct World {
     pub(crate) capabilities: Arc<Capabilities>,
     /// Log lines over all calls.
     pub(crate) log_rate: Arc<LogRate>,
+    pub(crate) clock: Arc<dyn ClockPort>,
 }
 
 /// What differs from call to call.
@@ -56,6 +66,21 @@ pub(crate) struct CallContext {
     pub(crate) traceparent: Option<String>,
     /// When the wall-clock limit ends the call.
     pub(crate) deadline: Instant,
+}
+
+impl CallContext {
+    /// Without anything that a request would tell.
+    pub(crate) fn nobodys(deadline: Instant) -> Self {
+        Self {
+            request_id: String::new(),
+            issuer_id: String::new(),
+            configuration_id: String::new(),
+            subject_id: String::new(),
+            subject_claims: Arc::new(Value::Null),
+            traceparent: None,
+            deadline,
+        }
+    }
 }
 
 /// The data of one store.
@@ -78,6 +103,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
+    /// For a new sandbox and its first call.
     pub(crate) fn new(world: World, context: CallContext, budget: &Budget) -> Self {
         let output = Tail::default();
         let mut table = ResourceTable::new();
@@ -88,11 +114,11 @@ impl Guest {
             context,
             table,
             memory: MemoryMeter::new(budget.memory),
-            cpu: CpuMeter::new(CpuMeter::ticks_for(budget.cpu)),
-            log: LogMeter::new(budget.log_lines, budget.log_bytes),
+            cpu: CpuMeter::of(budget),
+            log: LogMeter::of(budget),
             blob_bytes_left: budget.blobs,
             blob_bytes_limit: budget.blobs,
-            wasi: wasi::empty_context(&output),
+            wasi: wasi::empty_context(&output, world.clock.clone()),
             output,
             http: HttpState::new(client, request_max, budget.http_requests),
             sql_runs_left: budget.sql_runs,
@@ -100,6 +126,32 @@ impl Guest {
             operations_left: MAX_OPERATIONS,
             world,
         }
+    }
+
+    /// A further call begins.
+    pub(crate) fn begin(&mut self, context: CallContext, budget: &Budget) {
+        self.context = context;
+        self.cpu = CpuMeter::of(budget);
+        self.log = LogMeter::of(budget);
+        self.blob_bytes_left = budget.blobs;
+        self.output.clear();
+        self.http.begin(budget.http_requests);
+        self.sql_runs_left = budget.sql_runs;
+        self.kv_operations_left = budget.kv_operations;
+        self.operations_left = MAX_OPERATIONS;
+    }
+
+    /// A call is over: nothing that the host keeps for it stays. Whether a further call may follow.
+    pub(crate) fn end(&mut self) -> bool {
+        self.context = CallContext::nobodys(self.context.deadline);
+        let mut handles = 0;
+        for entry in self.table.iter_mut() {
+            handles += 1;
+            if let Some(blob) = entry.downcast_mut::<Blob>() {
+                blob.end();
+            }
+        }
+        handles <= MAX_HANDLES_LEFT && self.http.is_at_rest() && !self.memory.refused
     }
 
     /// Counts a use of what has no limit of its own.
@@ -173,8 +225,12 @@ pub(crate) struct CpuMeter {
 
 impl CpuMeter {
     /// How many ticks make up a CPU budget, rounded up.
-    pub(crate) fn ticks_for(cpu: std::time::Duration) -> u64 {
+    fn ticks_for(cpu: std::time::Duration) -> u64 {
         u64::try_from(cpu.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX)
+    }
+
+    fn of(budget: &Budget) -> Self {
+        Self::new(Self::ticks_for(budget.cpu))
     }
 
     fn new(limit: u64) -> Self {

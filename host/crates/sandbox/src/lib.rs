@@ -12,7 +12,7 @@
 //! * `manager`, `directory`, `watch`, `registry`, `archive` – noticing changes and acting on them, in one task
 //! * `grant`, `limits`, `quantity`, `trust` – what the operator allows
 //! * `loader`, `contract`, `compile`, `cache`, `candidate` – from bytes to a generation
-//! * `generation`, `kinds`, `breaker`, `call`, `guest` – one call in a fresh sandbox
+//! * `generation`, `kinds`, `breaker`, `pool`, `call`, `guest` – one call in its sandbox
 //! * `capabilities`, `imports`, `wasi` – what a guest reaches
 //! * `error`, `status`, `text` – what comes out
 //! * `engine`, `bindings`, `versions` – wasmtime's set-up, the code generated from `wit/`, and older versions of it
@@ -39,6 +39,7 @@ mod limits;
 mod loader;
 mod manager;
 mod options;
+mod pool;
 pub mod ports;
 mod quantity;
 mod registry;
@@ -57,12 +58,12 @@ pub use compile::{CompileMode, compile_worker};
 pub use error::{CallError, LimitKind, Message, StartError};
 pub use grant::{
     HttpGrant, InjectedHeader, KvGrant, Networks, Parameter, Purpose, SignGrant, StatementGrant, Text, TlsGrant,
-    check_grant, grant_reference,
+    check_grant, grant_reference, grant_warnings,
 };
 pub use limits::Limits;
 pub use options::{Control, Controls, Held, SandboxOptions};
 pub use request::{AuditEvent, AuditOutcome, Holder, PluginRequest, PollRequest};
 pub use sandbox::Sandbox;
-pub use status::{Calls, Kind, PluginStatus, Serving, Stage};
+pub use status::{Calls, Instance, Kind, PluginStatus, Serving, Stage};
 pub use trust::{SignatureCheck, Trust};
 pub use versions::{ContractVersion, Contracts};

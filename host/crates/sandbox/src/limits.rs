@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::quantity::{KIB, MIB, Size, Span, show_duration, show_size, write_duration, write_size};
 
 /// How much one plugin may use. Sizes are bytes; all but `concurrency` and
-/// `log_rate` count for one call.
+/// `log_rate` count for one call, and `memory` for as long as the call's sandbox is used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Limits {
     /// Linear memory.
@@ -123,7 +123,7 @@ impl Limits {
 #[serde(deny_unknown_fields, default)]
 #[schemars(inline)]
 pub(crate) struct LimitsSection {
-    /// Linear memory. Default 64MiB, at most 512MiB.
+    /// Linear memory of a sandbox, over all its calls where it has more than one. Default 64MiB, at most 512MiB.
     memory: Option<Size>,
     /// CPU time of the plugin's own code, in steps of 2 ms. Default 200ms, at most 5s.
     cpu: Option<Span>,

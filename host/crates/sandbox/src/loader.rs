@@ -13,6 +13,7 @@ use wasmtime::component::{Component, Linker};
 use crate::archive::{Archive, Files};
 use crate::breaker::Breaker;
 use crate::cache::{Cache, hex};
+use crate::call::Idle;
 use crate::candidate::Candidate;
 use crate::capabilities::Capabilities;
 use crate::compile::{self, CompileMode};
@@ -25,6 +26,7 @@ use crate::guest::{Guest, World};
 use crate::imports::log::LogRate;
 use crate::limits::Limits;
 use crate::options::SandboxOptions;
+use crate::pool::Pool;
 use crate::ports::Ports;
 use crate::registry::Slot;
 use crate::status::{Serving, Stage};
@@ -82,12 +84,13 @@ pub(crate) struct Loader {
     ports: Ports,
     trust: Trust,
     contracts: Contracts,
+    pool: Arc<Pool<Idle>>,
     /// Everything that needs no grant.
     base: Linker<Guest>,
 }
 
 impl Loader {
-    pub(crate) fn new(options: &SandboxOptions, engine: Engine) -> wasmtime::Result<Self> {
+    pub(crate) fn new(options: &SandboxOptions, engine: Engine, pool: Arc<Pool<Idle>>) -> wasmtime::Result<Self> {
         let mut base = Linker::new(&engine);
         wasi::add_to_linker(&mut base)?;
         versions::add_base_to_linker(&mut base, &options.contracts)?;
@@ -101,6 +104,7 @@ impl Loader {
             ports: options.ports.clone(),
             trust: options.trust.clone(),
             contracts: options.contracts.clone(),
+            pool,
             engine,
             base,
         })
@@ -187,6 +191,7 @@ impl Loader {
                 prepared: Arc::new([]),
                 capabilities: Arc::new(capabilities),
                 log_rate: Arc::new(LogRate::new(grant.limits.log_rate, Instant::now())),
+                clock: self.ports.clock.clone(),
             },
             limits: grant.limits,
         };
@@ -205,6 +210,7 @@ impl Loader {
         Ok(Generation {
             identity: Serving { generation, release, sha256, version: description.version },
             slots: Semaphore::new(usize::try_from(candidate.limits.concurrency).unwrap_or(1)),
+            share: self.pool.share(grant.warm),
             breaker: Breaker::default(),
             pieces,
             limits: candidate.limits,

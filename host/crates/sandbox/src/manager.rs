@@ -286,7 +286,9 @@ impl Manager {
             let mut plugins = BTreeMap::clone(&self.registry.load());
             for name in gone {
                 tracing::info!(plugin = name, "plugin is removed");
-                plugins.remove(&name);
+                if let Some(slot) = plugins.remove(&name) {
+                    slot.remove();
+                }
                 self.entries.remove(&name);
             }
             self.registry.store(Arc::new(plugins));

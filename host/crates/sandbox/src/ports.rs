@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -30,6 +30,8 @@ pub struct Ports {
     pub secrets: Arc<dyn SecretPort>,
     /// Signatures.
     pub sign: Arc<dyn SignPort>,
+    /// The time of day.
+    pub clock: Arc<dyn ClockPort>,
 }
 
 /// Outbound HTTP.
@@ -142,8 +144,15 @@ pub trait SignKey: Send + Sync {
     async fn mac(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
 }
 
+/// The time of day, as plugins read it from `wasi:clocks/wall-clock`. What measures durations, and every
+/// limit, goes by the system's own clock.
+pub trait ClockPort: Send + Sync {
+    /// What time it is. A plugin reads a time before 1970 as 1970.
+    fn now(&self) -> SystemTime;
+}
+
 impl Ports {
-    /// Nothing behind any capability: every grant of one is refused.
+    /// Nothing behind any capability: every grant of one is refused. The time is the system's.
     pub fn none() -> Self {
         let nothing = Arc::new(Nothing);
         Self {
@@ -151,7 +160,8 @@ impl Ports {
             sql: nothing.clone(),
             kv: nothing.clone(),
             secrets: nothing.clone(),
-            sign: nothing,
+            sign: nothing.clone(),
+            clock: nothing,
         }
     }
 }
@@ -199,5 +209,12 @@ impl SecretPort for Nothing {
 impl SignPort for Nothing {
     fn open(&self, _: &SignGrant) -> Result<Arc<dyn SignKey>, String> {
         Err(NOTHING.to_owned())
+    }
+}
+
+impl ClockPort for Nothing {
+    fn now(&self) -> SystemTime {
+        #[expect(clippy::disallowed_methods, reason = "what a host gets that hands in no clock")]
+        SystemTime::now()
     }
 }

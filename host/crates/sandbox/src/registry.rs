@@ -13,7 +13,7 @@ use crate::generation::Generation;
 use crate::grant::Piece;
 use crate::limits::Limits;
 use crate::loader::{Failure, Outcome, Verified};
-use crate::status::{Calls, Kind, PluginStatus, Stage};
+use crate::status::{Calls, Instance, Kind, PluginStatus, Stage};
 use crate::versions::ContractVersion;
 
 /// All plugins by name. Replaced as a whole when a plugin appears or goes.
@@ -45,6 +45,7 @@ pub(crate) struct Newest {
     former: Vec<String>,
     grants: Vec<String>,
     limits: Option<Limits>,
+    instance: Instance,
     pub(crate) kind: Option<Kind>,
     pub(crate) contract: Option<ContractVersion>,
     pub(crate) version: Option<String>,
@@ -98,6 +99,7 @@ impl Slot {
             required: verified.grant.required,
             grants: verified.grant.summary(),
             limits: Some(verified.grant.limits.clone()),
+            instance: if verified.grant.warm.is_some() { Instance::Warm } else { Instance::Fresh },
             ..Newest::seen()
         };
     }
@@ -114,13 +116,18 @@ impl Slot {
 
     /// The new generation serves from now on.
     pub(crate) fn activate(&self, generation: Generation) {
-        self.serving.store(Some(Arc::new(generation)));
+        self.replace(Some(Arc::new(generation)));
         self.reach(Stage::Active);
+    }
+
+    /// The plugin's file is gone.
+    pub(crate) fn remove(&self) {
+        self.replace(None);
     }
 
     /// An operator wants none of its generations to serve.
     pub(crate) fn disable(&self, required: Option<bool>) {
-        self.serving.store(None);
+        self.replace(None);
         let mut newest = self.newest();
         newest.required = required.unwrap_or(newest.required);
         newest.stage = Stage::Disabled;
@@ -141,7 +148,7 @@ impl Slot {
     pub(crate) fn withdraw(&self, granted: &BTreeSet<Piece>) {
         if self.serving.load().as_ref().is_some_and(|serving| !serving.pieces.is_subset(granted)) {
             tracing::warn!(plugin = self.name, "a grant was taken away, the former generation serves no more");
-            self.serving.store(None);
+            self.replace(None);
         }
     }
 
@@ -217,11 +224,20 @@ impl Slot {
             summary: newest.summary,
             grants: newest.grants,
             limits: newest.limits,
+            instance: newest.instance,
+            idle: serving.as_ref().map_or(0, |serving| serving.share.idle()),
             serving: serving.as_ref().map(|serving| serving.identity.clone()),
             former: newest.former,
             breaker,
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             calls: Calls { ok: self.ok.load(Ordering::Relaxed), failed: self.failed.load(Ordering::Relaxed) },
+        }
+    }
+
+    /// Calls that run keep the generation that they began with; the sandboxes that only wait go.
+    fn replace(&self, generation: Option<Arc<Generation>>) {
+        if let Some(former) = self.serving.swap(generation) {
+            former.share.close();
         }
     }
 
@@ -245,6 +261,7 @@ impl Newest {
             former: Vec::new(),
             grants: Vec::new(),
             limits: None,
+            instance: Instance::default(),
             kind: None,
             contract: None,
             version: None,

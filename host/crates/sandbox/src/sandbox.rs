@@ -1,6 +1,7 @@
 //! The handle that the host works with.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::generation::Generation;
 use crate::loader::Loader;
 use crate::manager::{Manager, Order};
 use crate::options::{Controls, SandboxOptions};
+use crate::pool::{self, Pool};
 use crate::registry::{Registry, Slot};
 use crate::request::{AuditEvent, Holder, PluginRequest, PollRequest};
 use crate::status::{PluginStatus, Stage};
@@ -40,6 +42,7 @@ struct Inner {
     longest_call: Duration,
     closing: AtomicBool,
     manager: AbortHandle,
+    sweeper: AbortHandle,
     _watcher: Option<RecommendedWatcher>,
 }
 
@@ -49,8 +52,10 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> Result<Self, StartError> {
         let registry = Arc::new(Registry::default());
         let engine = TickingEngine::start(options.max_instances, &options.ceilings).map_err(StartError::Engine)?;
-        let loader =
-            Loader::new(&options, engine.engine.clone()).map_err(|error| StartError::Engine(format!("{error:#}")))?;
+        let room = usize::try_from(options.max_instances).unwrap_or(1);
+        let pool = Pool::new(room, RandomState::new().hash_one(room));
+        let loader = Loader::new(&options, engine.engine.clone(), pool.clone());
+        let loader = loader.map_err(|error| StartError::Engine(format!("{error:#}")))?;
         let (orders, order_queue) = mpsc::channel(16);
         let (changes, change_queue) = mpsc::channel(1);
         // Watching begins before the first look, so that nothing falls between them.
@@ -64,11 +69,12 @@ impl Sandbox {
                 registry,
                 engine,
                 orders,
-                instances: Semaphore::new(usize::try_from(options.max_instances).unwrap_or(1)),
+                instances: Semaphore::new(room),
                 max_instances: options.max_instances,
                 longest_call: options.ceilings.wall,
                 closing: AtomicBool::new(false),
                 manager: manager.abort_handle(),
+                sweeper: tokio::spawn(pool::sweep(pool)).abort_handle(),
                 _watcher: watcher,
             }),
         })
@@ -111,22 +117,22 @@ impl Sandbox {
         self.order(|done| Order::Control { controls, done }).await;
     }
 
-    /// Asks a data provider about a subject, in a fresh sandbox, within the plugin's limits.
+    /// Asks a data provider about a subject, in a sandbox, within the plugin's limits.
     pub async fn fetch(&self, plugin: &str, request: PluginRequest) -> Result<Fetched, CallError> {
         self.call(plugin, async |generation| generation.fetch(request).await).await
     }
 
-    /// Asks a VC issuer for a credential, in a fresh sandbox, within the plugin's limits.
+    /// Asks a VC issuer for a credential, in a sandbox, within the plugin's limits.
     pub async fn issue(&self, plugin: &str, request: PluginRequest, holder: Holder) -> Result<Issuance, CallError> {
         self.call(plugin, async |generation| generation.issue(request, holder).await).await
     }
 
-    /// Asks a VC issuer what became of a ticket, in a fresh sandbox, within the plugin's limits.
+    /// Asks a VC issuer what became of a ticket, in a sandbox, within the plugin's limits.
     pub async fn poll(&self, plugin: &str, request: PollRequest) -> Result<Issuance, CallError> {
         self.call(plugin, async |generation| generation.poll(request).await).await
     }
 
-    /// Hands events to an audit plugin, in a fresh sandbox, within the plugin's limits.
+    /// Hands events to an audit plugin, in a sandbox, within the plugin's limits.
     pub async fn deliver(&self, plugin: &str, batch: Vec<AuditEvent>) -> Result<Receipt, CallError> {
         self.call(plugin, async |generation| generation.deliver(batch).await).await
     }
@@ -213,6 +219,7 @@ impl Sandbox {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.manager.abort();
+        self.sweeper.abort();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::breaker::BreakerState;
 use crate::limits::Limits;
@@ -77,6 +77,17 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Which sandbox a call of a plugin has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Instance {
+    /// One of its own, that nothing was done in before.
+    #[default]
+    Fresh,
+    /// One in which calls of the same issuer may have been answered before.
+    Warm,
+}
+
 /// One plugin: its newest generation, and the one that serves.
 ///
 /// Where they differ, `reason` says why the newest does not serve yet.
@@ -114,6 +125,10 @@ pub struct PluginStatus {
     pub grants: Vec<String>,
     /// The limits in force; known once the grant file is read.
     pub limits: Option<Limits>,
+    /// Which sandbox a call has.
+    pub instance: Instance,
+    /// How many sandboxes wait for a call now, where they are reused.
+    pub idle: usize,
     /// What answers calls now; absent when nothing does.
     pub serving: Option<Serving>,
     /// Releases to go back to, newest first.

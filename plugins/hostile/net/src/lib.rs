@@ -36,6 +36,16 @@ enum Step {
         #[serde(flatten)]
         request: Outgoing,
     },
+    /// Sends a request, and keeps for ever what would tell of its response.
+    Abandon {
+        #[serde(flatten)]
+        request: Outgoing,
+    },
+    /// Waits for a response, and keeps it for ever without reading it.
+    Hoard {
+        #[serde(flatten)]
+        request: Outgoing,
+    },
     /// Everything that the standard library offers besides.
     Sockets,
 }
@@ -52,6 +62,8 @@ impl Step {
                 let begun: Vec<_> = (0..*times).map(|_| request.begin()).collect();
                 begun.iter().map(|sent| if sent.is_ok() { "begun" } else { "refused" }.to_owned()).collect()
             }
+            Self::Abandon { request } => vec![request.abandon()],
+            Self::Hoard { request } => vec![request.hoard()],
             Self::Sockets => sockets::try_all(),
         }
     }

@@ -1,12 +1,15 @@
 //! One HTTP request, as wrong as wasi:http lets it be.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, mem};
 
 use serde::Deserialize;
 use wasip2::{
     http::{
         outgoing_handler,
-        types::{Fields, FutureIncomingResponse, IncomingBody, OutgoingBody, OutgoingRequest, RequestOptions, Scheme},
+        types::{
+            Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, OutgoingBody, OutgoingRequest,
+            RequestOptions, Scheme,
+        },
     },
     io::streams::StreamError,
 };
@@ -34,6 +37,26 @@ impl Outgoing {
     pub(crate) fn send(&self) -> String {
         match self.begin().and_then(|future| receive(&future)) {
             Ok(answer) => answer,
+            Err(error) => error,
+        }
+    }
+
+    pub(crate) fn abandon(&self) -> String {
+        match self.begin() {
+            Ok(future) => {
+                mem::forget(future);
+                "abandoned".to_owned()
+            }
+            Err(error) => error,
+        }
+    }
+
+    pub(crate) fn hoard(&self) -> String {
+        match self.begin().and_then(|future| response(&future)) {
+            Ok(response) => {
+                mem::forget(response);
+                "hoarded".to_owned()
+            }
             Err(error) => error,
         }
     }
@@ -82,10 +105,14 @@ impl Outgoing {
     }
 }
 
-fn receive(future: &FutureIncomingResponse) -> Result<String, String> {
+fn response(future: &FutureIncomingResponse) -> Result<IncomingResponse, String> {
     future.subscribe().block();
     let response = future.get().ok_or("woken without a response")?.map_err(|()| "taken before")?;
-    let response = response.map_err(|error| told("failed", error))?;
+    response.map_err(|error| told("failed", error))
+}
+
+fn receive(future: &FutureIncomingResponse) -> Result<String, String> {
+    let response = response(future)?;
     let body = response.consume().map_err(|()| "no body")?;
     let bytes = read(&body)?;
     let headers = response.headers().entries();

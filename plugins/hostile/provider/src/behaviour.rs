@@ -1,8 +1,10 @@
 //! What can go wrong in a call, by the subject's id.
 
-use std::{hint::black_box, sync::Mutex, time::Duration};
+use std::{hint::black_box, time::Duration};
 
-use chancery_plugin_sdk::{Data, Error, Map, ReadAt, Request, Value, json, log, prepared::Prepared};
+use chancery_plugin_sdk::{Data, Error, Map, ReadAt, Request, Value, clock, json, log, prepared::Prepared};
+
+use crate::kept;
 
 /// More than any test lets a sandbox hold or answer.
 const HUGE_BYTES: usize = 100_000_000;
@@ -61,9 +63,23 @@ pub(crate) fn fetch(request: &Request) -> Result<Data, Error> {
             );
         }
         // What a call can see.
-        "leak" => leak(id, request),
+        "leak" => kept::leak(id, request),
         "ambient" => ambient(),
+        "time" => time(),
         "prepared" => prepared(),
+        // What a call leaves behind.
+        "say" => {
+            eprintln!("said in passing");
+            person("Ada")
+        }
+        "hoard-memory" => kept::hoard_memory(),
+        "keep-blob" => kept::keep_blob(),
+        "read-kept-blob" => kept::read_kept_blob(),
+        "drop-kept-blob" => kept::drop_kept_blob(),
+        "keep-answer" => kept::keep_answer()?,
+        "give-kept-answer" => kept::give_kept_answer()?,
+        "forget-handles" => kept::forget_handles(),
+        "forget-content" => kept::forget_content()?,
         // Valid until noon of 2 June 2026, and until 1970.
         "short-lived" => person("Ada").valid_until(1_780_401_600),
         "outdated" => person("Ada").valid_until(1),
@@ -80,7 +96,7 @@ pub(crate) fn spin() -> ! {
     }
 }
 
-fn person(name: &str) -> Data {
+pub(crate) fn person(name: &str) -> Data {
     Data::from(Map::from_iter([("name".to_owned(), Value::from(name)), ("born".to_owned(), Value::from("1815-12-10"))]))
 }
 
@@ -166,17 +182,6 @@ fn nasty_text() -> Data {
     ))
 }
 
-/// What an earlier call left behind. Always empty where every call has a fresh sandbox.
-fn leak(id: &str, request: &Request) -> Data {
-    static LEFT_BEHIND: Mutex<String> = Mutex::new(String::new());
-
-    let found = LEFT_BEHIND.lock().map_or_else(
-        |_| "poisoned".to_owned(),
-        |mut left| std::mem::replace(&mut left, format!("{id} {}", request.request_id)),
-    );
-    Data::from(Map::from_iter([("found".to_owned(), found.into())]))
-}
-
 /// What the standard library shows of the world outside. Everything is empty or an error.
 fn ambient() -> Data {
     let listed = std::fs::read_dir("/").map_or_else(
@@ -199,6 +204,11 @@ fn ambient() -> Data {
         ("written".to_owned(), Value::Object(Map::from_iter(written))),
         ("stdin_bytes".to_owned(), typed.into()),
     ]))
+}
+
+/// The time of day.
+fn time() -> Data {
+    Data::from(Map::from_iter([("unix_ms".to_owned(), clock::unix_ms(clock::now()).into())]))
 }
 
 fn prepared() -> Data {

@@ -2,6 +2,7 @@
 //! goes wrong in a call, the configuration what goes wrong before the first one.
 
 mod behaviour;
+mod kept;
 
 use chancery_plugin_sdk::{
     ConfigProblem, Data, DataProvider, Description, Error, Plugin, Request, config, describe, export_data_provider,

@@ -1,8 +1,9 @@
-//! What plugins cost beyond a call: the capabilities, loading and replacing, neighbours that misbehave, memory.
+//! What plugins cost beyond a call: the capabilities, loading and replacing, languages, neighbours that misbehave, memory.
 
 mod bare;
 mod capabilities;
 pub(crate) mod guests;
+mod languages;
 mod loading;
 mod loopback;
 mod memory;
@@ -21,6 +22,7 @@ pub(crate) fn measure(report: &mut Report, effort: &Effort, arguments: &Argument
     // First: what the others leave behind would hide what calls leave behind.
     memory::measure(report, effort, &runtime, arguments, &work.join("memory"))?;
     capabilities::measure(report, effort, &runtime, arguments, &people, &work.join("capabilities"))?;
+    languages::measure(report, effort, &runtime, arguments, &work.join("languages"))?;
     loading::measure(report, effort, &runtime, arguments, &work.join("loading"))?;
     neighbours::measure(report, effort, &runtime, arguments, &people, &work.join("neighbours"))
 }

@@ -34,7 +34,8 @@ impl Goal {
 
 impl Report {
     pub(super) fn goals(&self) -> Vec<Goal> {
-        self.plugin_goals().into_iter().chain(self.status_goals()).collect()
+        let plugins = self.plugin_goals().into_iter().chain(self.language_goals());
+        plugins.chain(self.status_goals()).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod budget;
 mod goals;
+mod languages;
 mod plugins;
 mod ratios;
 mod status;
@@ -15,11 +16,13 @@ use serde::Serialize;
 use crate::{Result, machine::Machine, measure::Figures};
 use budget::Budget;
 use goals::Goal;
+use languages::Languages;
 use plugins::Plugins;
 use ratios::Ratio;
 use status::{Durable, Status};
 use table::Table;
 
+pub(crate) use languages::Language;
 pub(crate) use plugins::{Capability, Loading, Neighbours};
 pub(crate) use status::{ALLOCATION_WORKERS, DURABLE_TASKS, LIST_READ, Making, Publications, Scale};
 
@@ -84,6 +87,7 @@ pub(crate) struct Report {
     start_up: Option<StartUp>,
     memory: Option<Memory>,
     plugins: Plugins,
+    languages: Languages,
     status: Status,
 }
 
@@ -95,6 +99,7 @@ impl Report {
             start_up: None,
             memory: None,
             plugins: Plugins::default(),
+            languages: Languages::default(),
             status: Status::default(),
         }
     }
@@ -134,6 +139,7 @@ impl Report {
         println!("\nParts, in one process:\n");
         self.figures(|system| system == System::Part).print();
         self.plugins.print();
+        self.languages.print();
         self.print_status();
         println!("\nServers, from outside, the load generator on the same machine:\n");
         self.figures(|system| system != System::Part).print();

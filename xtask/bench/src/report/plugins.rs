@@ -175,7 +175,6 @@ impl Report {
 
 impl Plugins {
     pub(super) fn print(&self) {
-        println!("\nA sandbox serves one call and is dropped: there is no warm instance to measure.");
         println!("\nWhat one use of a capability adds to a call, and the same without a plugin:\n");
         self.capabilities().print();
         println!("\nFrom a component on the disk to a plugin that serves:\n");

@@ -13,6 +13,8 @@ mod reference;
 mod secrets;
 mod sign;
 mod sql;
+mod warm;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::limits::{Limits, LimitsSection};
+use crate::status::Instance;
 
 pub(crate) use files::FileGrant;
 pub use http::{HttpGrant, InjectedHeader, Networks, TlsGrant};
@@ -33,6 +36,8 @@ pub(crate) use secrets::SecretsGrant;
 pub use secrets::Text;
 pub use sign::{Purpose, SignGrant};
 pub use sql::{Parameter, StatementGrant};
+pub(crate) use warm::Warm;
+pub use warnings::grant_warnings;
 
 /// A grant file, checked.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub(crate) struct Grant {
     /// The digest the component must have, in lower-case hex.
     pub(crate) sha256: Option<String>,
     pub(crate) required: bool,
+    /// Absent where every call has a fresh sandbox.
+    pub(crate) warm: Option<Warm>,
     pub(crate) limits: Limits,
     pub(crate) files: Vec<FileGrant>,
     pub(crate) http: Option<HttpGrant>,
@@ -59,6 +66,7 @@ impl Grant {
         Ok(Self {
             sha256: file.plugin.sha256.as_deref().map(checked_digest).transpose()?,
             required: file.plugin.required,
+            warm: warm::checked(file.plugin.instance, file.warm)?,
             limits: file.limits.resolve(ceilings)?,
             files: files::checked(grants.files, plugin_dir)?,
             http: grants.http.map(|section| section.checked(plugin_dir)).transpose()?,
@@ -109,6 +117,7 @@ pub fn check_grant(text: &str, plugin_dir: &Path) -> Result<(), String> {
 struct GrantFile {
     #[serde(default)]
     plugin: PluginSection,
+    warm: Option<warm::WarmSection>,
     #[serde(default)]
     limits: LimitsSection,
     #[serde(default)]
@@ -131,6 +140,12 @@ struct PluginSection {
     /// Whether the server is ready only while this plugin serves. Default false.
     #[serde(default)]
     required: bool,
+    /// `"fresh"`: every call has a sandbox of its own. `"warm"`: calls of the same issuer may share one, which is
+    /// faster where a plugin takes long to start. What one call leaves in the plugin's memory the next one can
+    /// read, so a defect of the plugin can show one person's data to another; other issuers' calls never see
+    /// it. Default `"fresh"`.
+    #[serde(default)]
+    instance: Instance,
 }
 
 /// The capabilities. What is not here is not linked into the plugin.
@@ -192,6 +207,16 @@ mod tests {
     }
 
     #[test]
+    fn sandboxes_are_reused_only_where_the_file_says_so() {
+        assert_eq!(parse("").unwrap().warm, None);
+        assert_eq!(parse("[plugin]\ninstance = \"fresh\"").unwrap().warm, None);
+        let warm = parse("[plugin]\ninstance = \"warm\"\n[warm]\nmax_idle = 2").unwrap().warm.unwrap();
+        assert_eq!(warm.max_idle, 2);
+        let default = parse("[plugin]\ninstance = \"warm\"").unwrap().warm.unwrap();
+        assert_eq!(default.max_idle, 4);
+    }
+
+    #[test]
     fn a_full_file() {
         let grant = parse(
             r#"
@@ -228,7 +253,9 @@ mod tests {
     fn faults_name_the_key() {
         for (text, part) in [
             ("[grants.sockets]\nallow = []", "unknown field `sockets`"),
-            ("[warm]\nmax_idle = 1", "unknown field `warm`"),
+            ("[warm]\nmax_idle = 1", "only with plugin.instance = \"warm\""),
+            ("[plugin]\ninstance = \"fresh\"\n[warm]", "only with plugin.instance = \"warm\""),
+            ("[plugin]\ninstance = \"actor\"", "unknown variant `actor`, expected `fresh` or `warm`"),
             ("[plugin]\nsha256 = \"abc\"", "plugin.sha256"),
             ("[[grants.files]]\nhost = \"a\"\nguest = \"a\"", "must begin with"),
             (

@@ -128,6 +128,7 @@ mod tests {
         let text = grant_reference();
         for table in [
             "[plugin]",
+            "[warm]",
             "[limits]",
             "[[grants.files]]",
             "[grants.http]",
@@ -141,7 +142,7 @@ mod tests {
         ] {
             assert!(text.contains(&format!("### `{table}`\n")), "{table} is missing in:\n{text}");
         }
-        assert!(text.contains("| `memory` | size | Linear memory."), "{text}");
+        assert!(text.contains("| `memory` | size | Linear memory of a sandbox,"), "{text}");
         assert!(text.contains("| `host` | text | **required** Where it is"), "{text}");
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::{checked_name, within};
 use crate::quantity::{Span, show_duration};
@@ -61,6 +62,35 @@ impl fmt::Display for Purpose {
 }
 
 impl SignGrant {
+    /// The header of a JWS besides `alg`.
+    pub fn header(&self, key_id: &str) -> Map<String, Value> {
+        let mut header = Map::new();
+        header.insert("kid".to_owned(), json!(key_id));
+        if let Some(typ) = &self.typ {
+            header.insert("typ".to_owned(), json!(typ));
+        }
+        header
+    }
+
+    /// The claims of a JWT: the plugin's, with what the grant fixes and what the host always sets. `now` is in
+    /// seconds since 1970. The error says what the plugin has to change.
+    pub fn claims(&self, text: &str, now: i64, jti: &str) -> Result<Map<String, Value>, String> {
+        let mut claims: Map<String, Value> =
+            serde_json::from_str(text).map_err(|error| format!("the claims are no JSON object: {error}"))?;
+        let fixed = [("iss", &self.issuer), ("sub", &self.subject), ("aud", &self.audience)];
+        for (name, value) in fixed.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+            let before = claims.insert(name.to_owned(), json!(value));
+            if before.is_some_and(|before| before != json!(value)) {
+                return Err(format!("{name} is fixed by the grant, and the plugin sets another value"));
+            }
+        }
+        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(0);
+        claims.insert("iat".to_owned(), json!(now));
+        claims.insert("exp".to_owned(), json!(now.saturating_add(lifetime)));
+        claims.insert("jti".to_owned(), json!(jti));
+        Ok(claims)
+    }
+
     pub(crate) fn summary(&self, name: &str) -> String {
         format!("sign: {name} for {}", self.purpose)
     }
@@ -148,5 +178,24 @@ impl KeySection {
             subject: self.subject,
             audience: self.audience,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_cannot_change_what_the_grant_fixes() {
+        let section: SignSection = toml::from_str(
+            "[keys.k]\npurpose = \"jwt\"\nsecret = \"s\"\nalgorithm = \"EdDSA\"\nsubject = \"me\"\nlifetime = \"90s\"",
+        )
+        .unwrap();
+        let grant = section.checked().unwrap().remove("k").unwrap();
+        let claims = grant.claims("{\"exp\": 9, \"iat\": 9, \"jti\": \"mine\", \"a\": 1}", 100, "j").unwrap();
+        assert_eq!(Value::Object(claims), json!({"exp": 190, "iat": 100, "jti": "j", "a": 1, "sub": "me"}));
+        assert!(grant.claims("{\"sub\": \"me\"}", 100, "j").is_ok());
+        assert!(grant.claims("{\"sub\": \"you\"}", 100, "j").unwrap_err().contains("sub is fixed"));
+        assert!(grant.claims("[]", 100, "j").unwrap_err().contains("no JSON object"));
     }
 }

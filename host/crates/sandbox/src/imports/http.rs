@@ -19,7 +19,7 @@ const BODY_CHUNK: usize = 64 << 10;
 type Sent = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Done), Error>> + Send>;
 type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
-/// What `wasi:http` keeps for one call.
+/// What `wasi:http` keeps for one sandbox.
 pub(crate) struct HttpState {
     ctx: WasiHttpCtx,
     hooks: Hooks,
@@ -30,6 +30,21 @@ struct Hooks {
     client: Option<Arc<dyn HttpClient>>,
     request_max: u64,
     requests_left: u32,
+    /// Has a clone in every exchange that is under way, and in every part of a response that the guest has not
+    /// let go.
+    exchanges: Arc<()>,
+}
+
+/// A response's bytes, which count as long as they are there.
+struct Counted {
+    bytes: Bytes,
+    _exchange: Arc<()>,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl HttpState {
@@ -37,7 +52,17 @@ impl HttpState {
     pub(crate) fn new(client: Option<Arc<dyn HttpClient>>, request_max: u64, requests: u32) -> Self {
         let mut ctx = WasiHttpCtx::new();
         ctx.set_field_size_limit(MAX_FIELDS_BYTES);
-        Self { ctx, hooks: Hooks { client, request_max, requests_left: requests } }
+        Self { ctx, hooks: Hooks { client, request_max, requests_left: requests, exchanges: Arc::new(()) } }
+    }
+
+    /// A further call begins.
+    pub(crate) fn begin(&mut self, requests: u32) {
+        self.hooks.requests_left = requests;
+    }
+
+    /// Whether nothing is under way, and nothing kept of what came.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        Arc::strong_count(&self.hooks.exchanges) == 1
     }
 }
 
@@ -64,6 +89,7 @@ impl WasiHttpHooks for Hooks {
         self.requests_left = admitted.unwrap_or(0);
         let client = self.client.clone().filter(|_| admitted.is_some());
         let limit = self.request_max;
+        let exchange = self.exchanges.clone();
         let patience = options.and_then(|options| options.first_byte_timeout);
         Box::new(async move {
             let client = client.ok_or(Error::HttpRequestDenied)?;
@@ -72,7 +98,8 @@ impl WasiHttpHooks for Hooks {
                 Some(patience) => timeout(patience, sending).await.map_err(|_| Error::HttpResponseTimeout)??,
                 None => sending.await?,
             };
-            let body = |bytes| Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
+            let counted = |bytes| Bytes::from_owner(Counted { bytes, _exchange: exchange });
+            let body = |bytes| Full::new(counted(bytes)).map_err(|never| match never {}).boxed_unsync();
             let done: Done = Box::new(async { Ok(()) });
             Ok((response.map(body), done))
         })

@@ -11,7 +11,6 @@ use rustix::fs::OFlags;
 
 use crate::bindings::host::journal::{Host, JournalError};
 use crate::cache::flags;
-use crate::directory::file_time;
 use crate::grant::JournalGrant;
 use crate::guest::Guest;
 use crate::imports::size;
@@ -44,7 +43,8 @@ impl Host for Guest {
     }
 
     async fn rotate(&mut self) -> wasmtime::Result<Result<(), JournalError>> {
-        Ok(self.with_journal(|journal| journal.rotate(unix_ms(file_time()))).await)
+        let now_ms = unix_ms(self.world.clock.now());
+        Ok(self.with_journal(move |journal| journal.rotate(now_ms)).await)
     }
 }
 

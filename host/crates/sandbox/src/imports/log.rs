@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::bindings::host::log::{Host, Level};
+use crate::call::Budget;
 use crate::guest::Guest;
 use crate::text::escaped;
 
@@ -22,7 +23,11 @@ pub(crate) struct LogMeter {
 }
 
 impl LogMeter {
-    pub(crate) fn new(lines: u32, bytes: u64) -> Self {
+    pub(crate) fn of(budget: &Budget) -> Self {
+        Self::new(budget.log_lines, budget.log_bytes)
+    }
+
+    fn new(lines: u32, bytes: u64) -> Self {
         Self { lines_left: lines, bytes_left: bytes, dropped: 0 }
     }
 

@@ -7,6 +7,7 @@ use crate::bindings::audit::exports::chancery::plugin::audit as guest;
 use crate::call::Budget;
 use crate::error::CallError;
 use crate::generation::{Generation, Kinds};
+use crate::guest::Guest;
 use crate::request::{AuditEvent, AuditOutcome};
 use crate::text::{cut, escaped};
 
@@ -20,10 +21,9 @@ impl Generation {
         let ids: HashSet<String> = batch.iter().map(|event| event.id.clone()).collect();
         let batch: Vec<guest::Event> = batch.into_iter().map(to_guest).collect();
         let budget = Budget::of_call(&self.limits);
-        let (receipt, _) = self
-            .ask(exports, budget.context(), &budget, |store, plugin| Box::pin(plugin.deliver(store, batch)))
-            .await?;
-        self.checked_receipt(receipt, &ids).map_err(|detail| self.invalid(detail))
+        let check = |receipt, _: &mut Guest| self.checked_receipt(receipt, &ids);
+        self.ask(exports, budget.context(), &budget, |store, plugin| Box::pin(plugin.deliver(store, batch)), check)
+            .await
     }
 
     /// A receipt for what was not in the batch would let a plugin wipe out events that it never got.

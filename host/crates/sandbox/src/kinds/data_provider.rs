@@ -7,6 +7,7 @@ use crate::call::Budget;
 use crate::error::CallError;
 use crate::generation::{Generation, Kinds};
 use crate::guest::Guest;
+use crate::imports::blobs::Blob;
 use crate::quantity::show_size;
 use crate::request::PluginRequest;
 use crate::text::{cut, escaped};
@@ -23,12 +24,11 @@ impl Generation {
         let Kinds::DataProvider(exports) = &self.kinds else { return Err(self.wrong_kind("data-provider")) };
         let budget = Budget::of_call(&self.limits);
         let (context, request) = self.to_guest(&budget, request)?;
-        let (data, guest) =
-            self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.fetch(store, request))).await?;
-        self.checked(data, guest).map_err(|detail| self.invalid(detail))
+        let check = |data, guest: &mut Guest| self.checked(data, guest);
+        self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.fetch(store, request)), check).await
     }
 
-    fn checked(&self, data: Data, mut guest: Guest) -> Result<Fetched, String> {
+    fn checked(&self, data: Data, guest: &mut Guest) -> Result<Fetched, String> {
         let bytes = u64::try_from(data.claims.len()).unwrap_or(u64::MAX);
         if bytes > self.limits.output {
             let limit = show_size(self.limits.output);
@@ -45,14 +45,14 @@ impl Generation {
                 let name = escaped(cut(&attachment.name, MAX_SHOWN));
                 return Err(format!("the attachment name {name:?} is empty or taken"));
             }
-            attachments.push(take_attachment(&mut guest, attachment)?);
+            attachments.push(take_attachment(guest, attachment)?);
         }
         Ok(Fetched { claims, attachments, valid_until: data.valid_until, plugin_sha256: self.identity.sha256.clone() })
     }
 }
 
 fn take_attachment(guest: &mut Guest, attachment: GuestAttachment) -> Result<Attachment, String> {
-    let blob = guest.table.delete(attachment.content);
+    let blob = Blob::take(guest, attachment.content);
     let blob = blob.map_err(|error| format!("attachment {:?}: {error}", cut(&attachment.name, MAX_SHOWN)))?;
     Ok(Attachment { name: attachment.name, media_type: blob.media_type, content: blob.content })
 }

@@ -9,6 +9,7 @@ use crate::bindings::vc_issuance::exports::chancery::plugin::vc_issuance as gues
 use crate::call::Budget;
 use crate::error::CallError;
 use crate::generation::{Generation, Kinds};
+use crate::guest::Guest;
 use crate::request::{Holder, PluginRequest, PollRequest};
 
 /// Part of the contract in `wit/`.
@@ -32,9 +33,8 @@ impl Generation {
             proof_type: holder.proof_type,
             public_key_jwk: holder.public_key_jwk.map(|jwk| jwk.to_string()),
         };
-        let (issuance, _) =
-            self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.issue(store, request, holder))).await?;
-        self.checked_issuance(issuance).map_err(|detail| self.invalid(detail))
+        let check = |issuance, _: &mut Guest| self.checked_issuance(issuance);
+        self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.issue(store, request, holder)), check).await
     }
 
     /// Continues a pending issuance. The caller holds the permits.
@@ -54,9 +54,8 @@ impl Generation {
             context: self.object("context", request.context)?,
             budget_ms: self.budget_ms(),
         };
-        let (issuance, _) =
-            self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.poll(store, request))).await?;
-        self.checked_issuance(issuance).map_err(|detail| self.invalid(detail))
+        let check = |issuance, _: &mut Guest| self.checked_issuance(issuance);
+        self.ask(exports, context, &budget, |store, plugin| Box::pin(plugin.poll(store, request)), check).await
     }
 
     fn checked_issuance(&self, issuance: guest::Issuance) -> Result<Issuance, String> {

@@ -17,7 +17,7 @@ use crate::guest::Guest;
 /// One interface of `chancery:plugin` in a linked component.
 pub(crate) trait Exports: Sync {
     /// The same in a sandbox.
-    type Bindings: Send;
+    type Bindings: Send + 'static;
 
     fn linked(&self) -> &InstancePre<Guest>;
 

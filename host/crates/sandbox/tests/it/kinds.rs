@@ -10,11 +10,11 @@ use crate::support::{Host, built, request};
 
 const GRANT: &str = "[limits]\ncpu = \"100ms\"\nwall = \"2s\"";
 
-async fn issue(host: &Host, behaviour: &str) -> Result<Issuance, CallError> {
+pub(crate) async fn issue(host: &Host, behaviour: &str) -> Result<Issuance, CallError> {
     host.sandbox().issue("hostile-issuer", request(behaviour), Holder::default()).await
 }
 
-async fn poll(host: &Host, behaviour: &str) -> Result<Issuance, CallError> {
+pub(crate) async fn poll(host: &Host, behaviour: &str) -> Result<Issuance, CallError> {
     let request = PollRequest {
         request_id: "req-1".to_owned(),
         issuer_id: "default".to_owned(),
@@ -42,7 +42,7 @@ fn event(number: u64, action: &str) -> AuditEvent {
 }
 
 /// Two events, `e-1` and `e-2`.
-async fn deliver(host: &Host, behaviour: &str) -> Result<Receipt, CallError> {
+pub(crate) async fn deliver(host: &Host, behaviour: &str) -> Result<Receipt, CallError> {
     host.sandbox().deliver("hostile-sink", vec![event(1, behaviour), event(2, "ordinary")]).await
 }
 

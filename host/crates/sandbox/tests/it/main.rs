@@ -4,6 +4,7 @@
 mod bombs;
 mod capability;
 mod capture;
+mod clock;
 mod contract;
 mod hostile;
 mod kinds;
@@ -18,3 +19,4 @@ mod supervision;
 mod support;
 mod trust;
 mod versions;
+mod warm;

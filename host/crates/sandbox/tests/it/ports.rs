@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chancery_sandbox::ports::{
-    DatabaseError, HttpClient, HttpFault, HttpPort, KvError, KvPort, KvStore, Ports, Reader, Rows, SecretPort,
-    SignError, SignKey, SignPort, SqlError, SqlPort, SqlStatement, SqlValue,
+    ClockPort, DatabaseError, HttpClient, HttpFault, HttpPort, KvError, KvPort, KvStore, Ports, Reader, Rows,
+    SecretPort, SignError, SignKey, SignPort, SqlError, SqlPort, SqlStatement, SqlValue,
 };
 use chancery_sandbox::{HttpGrant, KvGrant, SignGrant, StatementGrant};
 
@@ -24,12 +24,26 @@ pub(crate) struct Fakes {
     readers: Arc<Mutex<Vec<Reader>>>,
     kept: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     waiting: Arc<AtomicUsize>,
+    /// After 1970, or before it.
+    seconds: Arc<AtomicI64>,
 }
 
 impl Fakes {
     pub(crate) fn ports(&self) -> Ports {
         let all = Arc::new(self.clone());
-        Ports { http: all.clone(), sql: all.clone(), kv: all.clone(), secrets: all.clone(), sign: all }
+        Ports {
+            http: all.clone(),
+            sql: all.clone(),
+            kv: all.clone(),
+            secrets: all.clone(),
+            sign: all.clone(),
+            clock: all,
+        }
+    }
+
+    /// Sets the clock, in seconds after 1970. It stands still.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        self.seconds.store(seconds, Ordering::SeqCst);
     }
 
     /// What was asked so far, and forgets it.
@@ -225,5 +239,13 @@ impl SignKey for Fakes {
     async fn mac(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         self.note(format!("mac over {} bytes", message.len()));
         Ok(vec![1, 2, 3])
+    }
+}
+
+impl ClockPort for Fakes {
+    fn now(&self) -> SystemTime {
+        let seconds = self.seconds.load(Ordering::SeqCst);
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
     }
 }

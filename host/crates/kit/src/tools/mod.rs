@@ -1,0 +1,239 @@
+//! Toolchains: finding them, installing the ones that are ours to pin, running them.
+
+mod npm;
+mod pip;
+mod rust;
+
+pub(crate) use npm::node;
+pub use rust::Telling;
+pub(crate) use rust::{cargo, new_enough};
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sha2::{Digest as _, Sha256};
+
+/// Written last into an installation: one without it was interrupted.
+const COMPLETE: &str = ".complete";
+
+/// Digits of the digest in an installation's name.
+const DIGEST_DIGITS: usize = 12;
+
+/// Where pinned toolchains are kept, and who is told what is going on.
+pub struct Tools {
+    dir: PathBuf,
+    say: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Why a tool could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolsError {
+    /// A program of the system is missing or too old. Carries what to do.
+    #[error("{0}")]
+    Missing(String),
+    #[error("cannot run {program}: {source}")]
+    Start { program: String, source: io::Error },
+    /// It ran and failed; `output` is what it said.
+    #[error("{what} failed\n{output}")]
+    Failed { what: String, output: String },
+    /// A pinned toolchain could not be installed. `hint` says what to do.
+    #[error("{what} failed\n{output}\n{hint}")]
+    Install { what: String, output: String, hint: String },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+}
+
+/// A version as programs print it: `v18.20.4`, `3.11`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version {
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+}
+
+impl Tools {
+    /// Toolchains are installed under `dir` when they are first needed; `say` gets one line a step.
+    pub fn new(dir: PathBuf, say: Box<dyn Fn(&str) + Send + Sync>) -> Self {
+        Self { dir, say }
+    }
+
+    pub(crate) fn say(&self, line: &str) {
+        (self.say)(line);
+    }
+
+    /// The folder `<name>-<digest of what defines it>`, which `fill` fills the first time. What was interrupted is
+    /// done again; of several processes one does it, and the others wait.
+    ///
+    /// It is filled where it stays: Python environments cannot be moved.
+    pub(crate) fn installed(
+        &self,
+        name: &str,
+        definition: &[&[u8]],
+        fill: impl FnOnce(&Path) -> Result<(), ToolsError>,
+    ) -> Result<PathBuf, ToolsError> {
+        let folder = self.dir.join(format!("{name}-{}", digest(definition)));
+        let complete = folder.join(COMPLETE);
+        if complete.is_file() {
+            return Ok(folder);
+        }
+        let dir = &self.dir;
+        fs::create_dir_all(dir).map_err(failed(dir))?;
+        let lock_file = folder.with_extension("lock");
+        let lock = fs::File::create(&lock_file).map_err(failed(&lock_file))?;
+        if lock.try_lock().is_err() {
+            self.say(&format!("waiting for another process that installs into {}", folder.display()));
+            lock.lock().map_err(failed(&lock_file))?;
+        }
+        if complete.is_file() {
+            return Ok(folder);
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(failed(&folder))?;
+        }
+        fs::create_dir(&folder).map_err(failed(&folder))?;
+        fill(&folder)?;
+        fs::write(&complete, "").map_err(failed(&complete))?;
+        Ok(folder)
+    }
+}
+
+impl fmt::Debug for Tools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tools").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Version {
+    /// The first version in what a program says of itself.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let text = &text[text.find(|c: char| c.is_ascii_digit())?..];
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+        let major = numbers.next()?.ok()?;
+        Some(Self { major, minor: numbers.next().and_then(Result::ok).unwrap_or(0) })
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+/// Runs a program to its end and answers what it wrote to stdout. `what` names the step for people.
+pub(crate) fn run(what: &str, command: &mut Command) -> Result<String, ToolsError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|source| ToolsError::Start { program, source })?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    if output.status.success() {
+        return Ok(text(&output.stdout));
+    }
+    let both = [text(&output.stdout), text(&output.stderr)];
+    let said: Vec<&str> = both.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    Err(ToolsError::Failed { what: what.to_owned(), output: said.join("\n") })
+}
+
+/// Where a program of the system is.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ToolsError + use<> {
+    let path = path.to_owned();
+    move |source| ToolsError::File { path, source }
+}
+
+/// Machines of several kinds may share a home directory.
+fn digest(parts: &[&[u8]]) -> String {
+    let machine = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    let mut digest = Sha256::new();
+    for part in [machine.as_bytes()].iter().chain(parts) {
+        digest.update(part.len().to_le_bytes());
+        digest.update(part);
+    }
+    let mut hex = format!("{:x}", digest.finalize());
+    hex.truncate(DIGEST_DIGITS);
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn tools(dir: &Path) -> Tools {
+        Tools::new(dir.to_owned(), Box::new(|_| {}))
+    }
+
+    #[test]
+    fn versions_are_read_as_programs_print_them() {
+        for (text, version) in [
+            ("v18.20.4", Some((18, 20))),
+            ("Python 3.11.2", Some((3, 11))),
+            ("10.2.4\n", Some((10, 2))),
+            ("clang version 19", Some((19, 0))),
+            ("no version at all", None),
+            ("99999999999.1", None),
+        ] {
+            assert_eq!(Version::read(text).map(|found| (found.major, found.minor)), version, "{text}");
+        }
+        assert!(Version { major: 3, minor: 9 } < Version { major: 3, minor: 10 });
+    }
+
+    #[test]
+    fn what_is_installed_is_installed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let tools = tools(dir.path());
+        let fill = |folder: &Path| fs::write(folder.join("tool"), "1").map_err(failed(folder));
+        let first = tools.installed("x", &[b"lock"], fill).unwrap();
+        let again = tools.installed("x", &[b"lock"], |_| panic!("it is there")).unwrap();
+        assert_eq!(first, again);
+        let other = tools.installed("x", &[b"another lock"], fill).unwrap();
+        assert_ne!(first, other, "another definition is another folder");
+    }
+
+    #[test]
+    fn what_was_interrupted_is_done_again_from_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let tools = tools(dir.path());
+        let broken = tools.installed("x", &[b"lock"], |folder| {
+            fs::write(folder.join("half"), "").map_err(failed(folder))?;
+            Err(ToolsError::Missing("the network went away".to_owned()))
+        });
+        assert!(broken.is_err());
+        let folder = tools.installed("x", &[b"lock"], |_| Ok(())).unwrap();
+        assert!(!folder.join("half").exists(), "nothing of the first attempt is left");
+    }
+
+    #[test]
+    fn one_of_several_processes_installs() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Mutex::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let fill = |_: &Path| {
+                        *runs.lock().unwrap() += 1;
+                        Ok(())
+                    };
+                    tools(dir.path()).installed("x", &[b"lock"], fill).unwrap();
+                });
+            }
+        });
+        assert_eq!(*runs.lock().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_program_that_fails_is_quoted() {
+        let error = run("the step", Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err();
+        assert_eq!(error.to_string(), "the step failed\nout\nerr");
+    }
+}
