@@ -6,9 +6,12 @@
 // * Everything that a function of the SDK returns lives until the call ends, and is never freed by the plugin.
 // * Functions that can fail return true for success. What reports to `error` has then filled it and returns false, so
 //   that `return chancery_not_found(error, "…");` ends a call.
+// * Texts that a plugin hands to a chancery function are copied. Bytes are not: they have to stay until the function of
+//   the plugin has returned and the host has them, as memory of the SDK does.
 // * JSON is read and written with yyjson; its functions work on what the chancery_json functions return.
 //
-// A plugin runs in a fresh sandbox for each call: nothing that it keeps in its own memory can be relied on later.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one (`instance = "warm"`).
+// Rely on neither: what a plugin keeps in its own memory may be gone in the next call, or may be there.
 #ifndef CHANCERY_H
 #define CHANCERY_H
 
@@ -36,7 +39,7 @@ typedef struct chancery_bytes {
     size_t size;
 } chancery_bytes;
 
-// Memory that lives until the call ends. Ends the call where there is none left.
+// Memory that lives until the call ends, all zero at the beginning. Ends the call where there is none left.
 void *chancery_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 
 // The texts one after the other, up to the closing NULL.
@@ -53,7 +56,8 @@ void chancery_append(chancery_buffer *buffer, const char *text);
 // A number in decimal digits.
 char *chancery_number(int64_t number) __attribute__((returns_nonnull));
 
-// A text as one segment of a URL's path or one value of its query: all but letters, digits and `-._~` is encoded.
+// A text as one segment of a URL's path or one value of its query: all but letters, digits and `-._~` is encoded. A
+// segment that is `.` or `..` means something else in any spelling: chancery_http_send refuses it.
 char *chancery_percent_encode(const char *text) __attribute__((returns_nonnull));
 
 // A member's name as a JSON pointer: "/" and the name, with `~` and `/` escaped.
@@ -72,7 +76,8 @@ void chancery_panic_at(const char *file, unsigned line, const char *message) __a
 // ---------------------------------------------------------------------------------------------------------------------
 // JSON
 
-// The value that the text is, or NULL where it is not JSON.
+// The value that the text is, or NULL where it is not JSON. A NUL in a text of it (`\u0000`) reads as 0x1A. Of names
+// that stand twice in an object, yyjson finds the first; the host refuses claims that hold such an object.
 yyjson_val *chancery_json_read(const char *text);
 yyjson_val *chancery_json_read_bytes(chancery_bytes bytes);
 
@@ -82,7 +87,8 @@ yyjson_mut_doc *chancery_json_object(void) __attribute__((returns_nonnull));
 // A new document that holds a copy of `value`, to be changed.
 yyjson_mut_doc *chancery_json_copy(yyjson_val *value) __attribute__((returns_nonnull));
 
-// Adds a text to the object that is the document's root. Neither text is copied.
+// Sets a member of the object that is the document's root, in place of one that has the name. Both texts are copied.
+// Without a value (NULL) the object has no such member afterwards.
 void chancery_json_add(yyjson_mut_doc *document, const char *name, const char *value);
 
 // The document as a text, without spaces. NULL where it has no root or holds what is not UTF-8.
@@ -385,6 +391,11 @@ CHANCERY_HTTP bool chancery_http_send(const chancery_http_request *request, chan
 // The first header of that name, in any case of letters; NULL where there is none.
 CHANCERY_HTTP const char *chancery_http_header(const chancery_http_response *response, const char *name);
 
+// The body as JSON. Fails with CHANCERY_ERROR_UNAVAILABLE where it is none, or where its content type is neither
+// `application/json` nor one that ends in `+json`: pages of proxies in between are no answers.
+CHANCERY_HTTP bool chancery_http_json(const chancery_http_response *response, yyjson_val **value,
+                                      chancery_error *error);
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Capability sql: the statements that the grant file names
 
@@ -440,7 +451,7 @@ CHANCERY_SQL const chancery_sql_value *chancery_sql_column(const chancery_sql_ro
                                                            const char *name);
 
 // One row as a JSON object: null, numbers and truth values as such, JSON as what it is, bytes in base64, all else as
-// texts.
+// texts. Of columns with one name, the first counts.
 CHANCERY_SQL yyjson_mut_doc *chancery_sql_row_json(const chancery_sql_rows *rows, size_t row);
 
 // ---------------------------------------------------------------------------------------------------------------------

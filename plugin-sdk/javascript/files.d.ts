@@ -8,10 +8,17 @@
 
 import { PluginError, Readable } from "./index.js";
 
-/** No file is granted under this path. Uncaught it becomes `misconfigured`. */
+/** Why a file gave nothing. */
+export type FileErrorCode =
+  /** No file is granted under this path. */
+  | "not-granted"
+  /** It is not JSON, or JSON that is not taken; see `parseJson` of chancery. */
+  | "bad-json";
+
+/** A file that gave nothing. Uncaught it becomes `misconfigured`. */
 export class FileError extends PluginError {
-  constructor(code: "not-granted", detail: string);
-  readonly code: "not-granted";
+  constructor(code: FileErrorCode, detail: string);
+  readonly code: FileErrorCode;
 }
 
 /** Opens a file by its guest path, compared byte for byte with `guest` of the grant. */
@@ -23,5 +30,5 @@ export function readBytes(path: string): Uint8Array;
 /** A file as UTF-8 text. */
 export function readText(path: string): string;
 
-/** A file as JSON. */
+/** A file as JSON, read as by `parseJson` of chancery. */
 export function readJson(path: string): any;

@@ -8,9 +8,14 @@ import { callHost } from "./internal/host.js";
 import { readable } from "./internal/readable.js";
 import { toText } from "./internal/text.js";
 
+const MESSAGES = {
+  "not-granted": "The data file is not available.",
+  "bad-json": "The data file cannot be read.",
+};
+
 export class FileError extends PluginError {
   constructor(code, detail) {
-    super("misconfigured", "The data source cannot be used.", { detail });
+    super("misconfigured", MESSAGES[code], { detail });
     this.code = code;
   }
 }
@@ -22,10 +27,9 @@ export function open(path) {
     () => openGranted(name),
     ({ tag, val }) => new FileError(tag, notGranted(name, val)),
   );
-  return readable("a file", {
-    size: () => fromWire(file.size()),
-    read: (offset, length) => file.read(toWire(offset), length),
-  });
+  const source = { size: () => fromWire(file.size()), read: (offset, length) => file.read(toWire(offset), length) };
+  const unreadable = (reason) => new FileError("bad-json", `the JSON of ${path} cannot be read: ${reason}`);
+  return readable("a file", source, unreadable);
 }
 
 export function readBytes(path) {
@@ -37,11 +41,12 @@ export function readText(path) {
 }
 
 export function readJson(path) {
-  return JSON.parse(readText(path));
+  return open(path).json();
 }
 
 function notGranted(path, known) {
-  return known.length === 0
-    ? `no file is granted: add [[grants.files]] with guest = ${JSON.stringify(path)}`
-    : `${path} is not granted, only ${known.join(", ")}`;
+  return (
+    `no file is granted as "${path}" (granted: ${known.join(", ") || "none"}); ` +
+    `add [[grants.files]] with guest = "${path}" to the grant file`
+  );
 }

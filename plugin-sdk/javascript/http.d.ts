@@ -13,7 +13,7 @@ export interface RequestOptions {
   headers?: { [name: string]: string };
   /** The body. */
   body?: Uint8Array | string;
-  /** A JSON body, with its content type. In place of `body`. */
+  /** A JSON body, with its content type, in place of `body`. What JSON does not have is an error, as in claims. */
   json?: unknown;
   /** For the whole exchange; by default what is left of the call. The grant's own limit applies where it is shorter. */
   timeoutMs?: number;
@@ -33,7 +33,12 @@ export interface Response {
   header(name: string): string | undefined;
   /** The body as UTF-8 text. */
   text(): string;
-  /** The body as JSON. The content type must be `application/json` or end in `+json`; else a {@link HttpError}. */
+  /**
+   * The body as JSON, read as by `parseJson` of chancery. The content type must be `application/json` or end in
+   * `+json`.
+   *
+   * @throws {HttpError} `protocol`: it is none, or none that is taken.
+   */
   json(): any;
   /** What `Retry-After` says, in milliseconds; undefined where it says nothing that can be understood. */
   retryAfterMs(): number | undefined;

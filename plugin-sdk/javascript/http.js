@@ -3,6 +3,7 @@
 import { duringCall } from "./internal/call.js";
 import { InvalidRequest } from "./internal/errors.js";
 import { HttpError, refused } from "./internal/http-error.js";
+import { readJson, writeJson } from "./internal/json.js";
 import { exchange } from "./internal/wire.js";
 import { parseUrl } from "./internal/url.js";
 import { decodeUtf8, isObject, kindOf, toBytes, toText } from "./internal/text.js";
@@ -41,12 +42,7 @@ class Response {
     if (type !== "application/json" && !/^application\/.*\+json$/.test(type)) {
       throw new HttpError("protocol", `the content type is ${JSON.stringify(type.slice(0, 100))}, not JSON`);
     }
-    try {
-      return JSON.parse(this.text());
-    } catch {
-      // The engine's message quotes the body, which may hold personal data.
-      throw new HttpError("protocol", "the body is not JSON");
-    }
+    return readJson(this.body, (reason) => new HttpError("protocol", `the body is not JSON: ${reason}`));
   }
 
   retryAfterMs() {
@@ -112,5 +108,5 @@ function contents({ headers = {}, body, json, traced = true }) {
   if (json === undefined) return { headers: lines, body: body === undefined ? undefined : toBytes(body, "a body") };
   if (body !== undefined) throw new TypeError("a request has either `body` or `json`");
   if (!lines.some(([name]) => name === "content-type")) lines.push(["content-type", "application/json"]);
-  return { headers: lines, body: toBytes(JSON.stringify(json), "a JSON body") };
+  return { headers: lines, body: toBytes(writeJson("json", json), "a JSON body") };
 }

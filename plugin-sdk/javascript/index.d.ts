@@ -18,8 +18,9 @@
  * });
  * ```
  *
- * Every call runs in a fresh sandbox, so nothing that is kept in memory is there in the next one. The top level of the
- * modules runs once, while the plugin is built.
+ * By default every call has a fresh sandbox; an operator may let calls of one issuer share one. Rely on neither: what
+ * is kept in memory may be gone in the next call, and may still be there. The top level of the modules runs once, while
+ * the plugin is built.
  *
  * All functions are synchronous. With the engine StarlingMonkey, and only there, a plugin's functions may be `async`.
  */
@@ -131,8 +132,10 @@ export interface Attachment {
 /** What the source knows about the subject. */
 export interface Data {
   /**
-   * The `data` of the credential configuration's template: what JSON can say. Decimals are texts. At most 32 levels and
-   * 2 MiB by default.
+   * The `data` of the credential configuration's template: what JSON can say. Decimals are texts, and so are whole
+   * numbers beyond 2^53. At most 32 levels and 2 MiB by default. Members that are undefined are left out, and what has
+   * a `toJSON`, as a Date has, is what that answers. Anything else that JSON does not have is an error that names the
+   * place, such as `claims.height is not a finite number`: NaN, infinities, BigInts, functions, Maps, Sets, bytes.
    */
   claims: object;
   /** Values by handle. */
@@ -178,13 +181,13 @@ export interface Issued {
   body: Uint8Array | string;
   /** The other issuer's name for it. */
   externalId?: string;
-  /** For the host's record: `issuer`, `valid_from`, `valid_until`. */
+  /** For the host's record: `issuer`, `valid_from`, `valid_until`. What JSON can say, as for claims. */
   metadata?: object;
 }
 
 /** A promise of a credential that is not ready. */
 export interface Ticket {
-  /** Whatever `poll` needs to go on: it runs in another sandbox. The host keeps it sealed. At most 16 KiB. */
+  /** Whatever `poll` needs to go on: it cannot rely on anything else. The host keeps it sealed. At most 16 KiB. */
   token: Uint8Array | string;
   /** When to ask again, in milliseconds from now. */
   retryAfterMs: number;
@@ -331,6 +334,11 @@ export class Internal extends PluginError {
   constructor(message: string, options?: ErrorOptions);
 }
 
+/** JSON that is not taken, or a value that JSON does not have. Uncaught it is a defect of the plugin. */
+export class JsonError extends PluginError {
+  constructor(detail: string);
+}
+
 // ---- what needs no grant ----
 
 /** Writes one line. `fields` are at most 32 names and values. */
@@ -368,9 +376,19 @@ export interface Readable {
   bytes(): Uint8Array;
   /** All of it as UTF-8 text. */
   text(): string;
-  /** All of it as JSON. */
+  /** All of it as JSON, read as by {@link parseJson}. */
   json(): any;
 }
+
+/**
+ * Reads JSON that somebody else wrote. Refused are a name that stands twice in one object, numbers beyond 2^53, which
+ * JavaScript rounds to another whole number, and more than 32 levels: the contract allows none of them in claims. The
+ * error says what is wrong and where, and quotes nothing: it may be about a person. `json()` of a response,
+ * `files.readJson`, `kv.getJson`, columns of the type JSON and {@link prepared} read like this.
+ *
+ * @throws {JsonError}
+ */
+export function parseJson(text: string): any;
 
 /** What `prepare` returned; empty before it has returned and where it returned nothing. */
 export const prepared: Readable;

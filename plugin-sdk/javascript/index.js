@@ -8,6 +8,7 @@ import { remainingMs, requestId, traceparent } from "chancery:host/trace@0.1.0";
 import { duringCall } from "./internal/call.js";
 import { checked } from "./internal/definition.js";
 import { audit, dataProvider, lifecycle, vcIssuance } from "./internal/exports.js";
+import { JsonError } from "./internal/json.js";
 import { write } from "./internal/log.js";
 import { readable } from "./internal/readable.js";
 import { fromWire, toWire } from "./internal/engine.js";
@@ -21,6 +22,7 @@ export {
   PluginError,
   Unavailable,
 } from "./internal/errors.js";
+export { JsonError, parseJson } from "./internal/json.js";
 
 export function defineDataProvider(definition) {
   const provider = checked("defineDataProvider", definition, ["fetch"]);
@@ -60,10 +62,11 @@ export const trace = {
   },
 };
 
-export const prepared = readable("prepared", {
-  size: () => fromWire(preparedSize()),
-  read: (offset, length) => readPrepared(toWire(offset), length),
-});
+export const prepared = readable(
+  "prepared",
+  { size: () => fromWire(preparedSize()), read: (offset, length) => readPrepared(toWire(offset), length) },
+  (reason) => new JsonError(`what prepare returned cannot be read as JSON: ${reason}`),
+);
 
 export function pointer(...names) {
   return names.map((name) => `/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");

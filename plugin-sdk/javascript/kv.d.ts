@@ -12,6 +12,8 @@ import { PluginError } from "./index.js";
 export type KvErrorCode =
   /** The key is empty or longer than 512 bytes. */
   | "bad-key"
+  /** The value is not JSON, or JSON that is not taken; see `parseJson` of chancery. */
+  | "bad-json"
   /** The value exceeds the limit, 64 KiB by default. */
   | "too-large"
   /** The cache cannot be reached, or the call has used it too often. */
@@ -35,13 +37,13 @@ export function get(key: string): Uint8Array | undefined;
 /** {@link get} as UTF-8 text. */
 export function getText(key: string): string | undefined;
 
-/** {@link get} as JSON. */
+/** {@link get} as JSON, read as by `parseJson` of chancery. */
 export function getJson(key: string): any;
 
 /** Sets a key. */
 export function put(key: string, value: Uint8Array | string, options?: PutOptions): void;
 
-/** {@link put} of a value as JSON. */
+/** {@link put} of a value as JSON. What JSON does not have is an error, as in claims. */
 export function putJson(key: string, value: unknown, options?: PutOptions): void;
 
 declare function del(key: string): void;

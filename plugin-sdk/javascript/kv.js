@@ -5,9 +5,15 @@ import { delete as remove, get as read, put as write } from "chancery:host/kv@0.
 import { toWire } from "./internal/engine.js";
 import { PluginError } from "./internal/errors.js";
 import { callHost } from "./internal/host.js";
+import { readJson, writeJson } from "./internal/json.js";
 import { decodeUtf8, kindOf, toBytes, toText } from "./internal/text.js";
 
-const TAGS = { "bad-key": "internal", "too-large": "misconfigured", unavailable: "unavailable" };
+const TAGS = {
+  "bad-key": "internal",
+  "bad-json": "internal",
+  "too-large": "misconfigured",
+  unavailable: "unavailable",
+};
 
 export class KvError extends PluginError {
   constructor(code, detail) {
@@ -27,8 +33,8 @@ export function getText(key) {
 }
 
 export function getJson(key) {
-  const text = getText(key);
-  return text === undefined ? undefined : JSON.parse(text);
+  const value = get(key);
+  return value === undefined ? undefined : readJson(value, (reason) => toError({ tag: "bad-json", val: reason }));
 }
 
 export function put(key, value, { ttlMs } = {}) {
@@ -42,7 +48,7 @@ export function put(key, value, { ttlMs } = {}) {
 }
 
 export function putJson(key, value, options) {
-  put(key, JSON.stringify(value), options);
+  put(key, writeJson("a value of the cache", value), options);
 }
 
 function del(key) {
@@ -58,6 +64,8 @@ function toError({ tag, val }) {
       return new KvError(tag, "the key is empty or longer than 512 bytes");
     case "too-large":
       return new KvError(tag, `a value may hold ${val} bytes`);
+    case "bad-json":
+      return new KvError(tag, `the value is not JSON: ${val}`);
     default:
       return new KvError(tag, `the cache does not answer: ${val}`);
   }

@@ -4,6 +4,7 @@ import * as host from "chancery:host/sign@0.1.0";
 
 import { PluginError } from "./internal/errors.js";
 import { callHost } from "./internal/host.js";
+import { writeJson } from "./internal/json.js";
 import { isObject, kindOf, toBytes, toText } from "./internal/text.js";
 
 const TAGS = {
@@ -22,7 +23,7 @@ export class SignError extends PluginError {
 
 export function jwt(key, claims) {
   if (!isObject(claims)) throw new TypeError(`the claims of a JWT must be an object; they are ${kindOf(claims)}`);
-  const text = JSON.stringify(claims);
+  const text = writeJson("claims", claims);
   return ask(key, (name) => host.jwt(name, text));
 }
 

@@ -59,7 +59,9 @@ export type SqlErrorCode =
   /** The database refused the statement; see `sqlState`. */
   | "database"
   /** The rows exceed the grant's `max_bytes`, or a number does not fit JavaScript. */
-  | "too-large";
+  | "too-large"
+  /** A column holds JSON that is not taken; see `parseJson` of chancery. */
+  | "bad-json";
 
 /** A statement without rows. Uncaught it becomes the right error by itself. */
 export class SqlError extends PluginError {

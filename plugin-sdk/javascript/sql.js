@@ -5,6 +5,7 @@ import { run } from "chancery:host/sql@0.1.0";
 import { fromWire, toWire } from "./internal/engine.js";
 import { PluginError } from "./internal/errors.js";
 import { callHost } from "./internal/host.js";
+import { readJson, writeJson } from "./internal/json.js";
 import { isObject, kindOf, toText } from "./internal/text.js";
 
 /** Values that JavaScript has no type for are written `{ date: "2020-02-29" }`. */
@@ -18,6 +19,9 @@ const PASSES = /^(?:08|40|53|57|58)...$/;
 
 /** Class 22 is about the values at hand: a text that is no number, a date out of range. */
 const ABOUT_VALUES = /^22...$/;
+
+/** A member as an assignment makes it. */
+const PLAIN = { writable: true, enumerable: true, configurable: true };
 
 const MESSAGES = {
   unavailable: "The data source does not answer at the moment.",
@@ -44,14 +48,23 @@ export function query(statement, params = []) {
   const name = toText(statement, "a statement's name");
   const values = params.map(toValue);
   const { columns, rows, truncated } = callHost("chancery/sql", () => run(name, values), toError);
-  const read = rows.map((row) =>
-    Object.fromEntries(row.map((value, at) => [columns[at], fromValue(value, columns[at])])),
-  );
-  return { columns, rows: read, truncated };
+  return { columns, rows: rows.map((row) => toRow(columns, row)), truncated };
 }
 
 export function first(statement, params) {
   return query(statement, params).rows[0];
+}
+
+function toRow(columns, values) {
+  const row = {};
+  for (let at = 0; at < columns.length; at++) {
+    const column = columns[at];
+    const value = fromValue(values[at], column);
+    // An assignment of this one would change the row's prototype.
+    if (column === "__proto__") Object.defineProperty(row, column, { ...PLAIN, value });
+    else row[column] = value;
+  }
+  return row;
 }
 
 function toValue(value, at) {
@@ -65,7 +78,7 @@ function toValue(value, at) {
   if (isObject(value) && Object.keys(value).length === 1) {
     const [[tag, inner]] = Object.entries(value);
     if (TYPED.includes(tag)) return { tag, val: toText(inner, `parameter ${at + 1}, a ${tag},`) };
-    if (tag === "json") return { tag, val: JSON.stringify(inner) };
+    if (tag === "json") return { tag, val: writeJson(`parameter ${at + 1}`, inner) };
   }
   throw new TypeError(
     `parameter ${at + 1} is ${kindOf(value)}; a parameter is null, a boolean, a number, a text, a Uint8Array, a Date, ` +
@@ -86,10 +99,14 @@ function fromValue({ tag, val }, column) {
     case "int":
       return fromInt(val, column);
     case "json":
-      return JSON.parse(val);
+      return readJson(val, (reason) => unreadable(column, reason));
     default:
       return val;
   }
+}
+
+function unreadable(column, reason) {
+  return new SqlError("bad-json", `the JSON of column ${column} cannot be read: ${reason}`);
 }
 
 /** The engine rounds what a number cannot hold. An identity number that is off by one is worse than none. */

@@ -7,21 +7,26 @@ use std::{
     process::Command,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use crate::{
     guests, paths,
     run::{RunError, cargo, ensure_system, run},
+    section::Section,
 };
 
 const EXAMPLE: &str = "examples/registry-lookup";
 const LANGUAGES: [&str; 4] = ["rust", "c", "typescript", "python"];
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  cargo xtask bench --only languages,capabilities --json figures.json")]
 pub(crate) struct Options {
     /// Seconds instead of minutes: shows that everything runs, its figures are rough
     #[arg(long)]
     quick: bool,
+    /// Measure these alone, separated by commas; what the others need is not built
+    #[arg(long, value_name = "SECTION", value_delimiter = ',')]
+    only: Vec<Section>,
     /// Leave the peer (a reference issuer on Node.js libraries) out
     #[arg(long)]
     no_peers: bool,
@@ -34,8 +39,10 @@ pub(crate) fn build_and_run(options: &Options) -> Result<(), Box<dyn std::error:
     guests::run()?;
     let build = ["build", "--release", "--locked", "--package", "chancery", "--package", "chancery-bench"];
     run("Building the host and the benchmark (optimized: this takes some minutes)", &mut cargo(&build))?;
-    build_languages()?;
-    if !options.no_peers {
+    if Section::Languages.is_in(&options.only) {
+        build_languages()?;
+    }
+    if Section::Whole.is_in(&options.only) && !options.no_peers {
         ensure_system()?;
         let mut install = Command::new("npm");
         install.args(["ci", "--prefix", "xtask/peers", "--no-audit", "--no-fund"]);
@@ -79,8 +86,39 @@ fn measure(options: &Options) -> Result<(), RunError> {
             bench.arg(flag);
         }
     }
+    for section in options.only.iter().filter_map(Section::to_possible_value) {
+        bench.arg("--only").arg(section.get_name());
+    }
     if let Some(file) = &options.json {
         bench.arg("--json").arg(file);
     }
     run("Measuring", &mut bench)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn sections_are_named_as_in_the_help() {
+        let only = |names: &str| Cli::try_parse_from(["bench", "--only", names]).map(|cli| cli.options.only);
+        assert_eq!(only("status-memory,whole").unwrap(), [Section::StatusMemory, Section::Whole]);
+        let refused = only("languages,nonsense").unwrap_err().to_string();
+        let known = "status-memory, parts, memory, capabilities, languages, loading, neighbours, status, whole";
+        assert!(refused.contains("'nonsense'") && refused.contains(known), "{refused}");
+    }
+
+    #[test]
+    fn all_are_measured_where_none_is_named() {
+        assert!(Section::Parts.is_in(&[]) && Section::Parts.is_in(&[Section::Whole, Section::Parts]));
+        assert!(!Section::Parts.is_in(&[Section::Whole]));
+    }
 }

@@ -11,7 +11,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use chancery_kit::{Tools, ToolsError, inspect, tools::Telling};
+use chancery_kit::{Tools, ToolsError, inspect, tools::Telling, write_by_rename};
 use serde_json::Value;
 
 use crate::paths;
@@ -140,7 +140,7 @@ fn install(artifact: &Artifact) -> Result<Guest, GuestsError> {
         return Err(GuestsError::Capabilities { name, imported, declared });
     }
     let path = paths::built_plugins().join(format!("{name}.wasm"));
-    write_if_changed(&path, &wasm)?;
+    write_by_rename(&path, &wasm).map_err(|source| GuestsError::File { path: path.clone(), source })?;
     Ok(Guest { name, path, bytes: wasm.len() as u64, capabilities: imported })
 }
 
@@ -162,18 +162,6 @@ fn manifest(path: &Path) -> Result<(String, BTreeSet<String>), GuestsError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, GuestsError> {
     fs::read(path).map_err(|source| GuestsError::File { path: path.to_owned(), source })
-}
-
-/// By renaming, and only when it differs: a running host watches this directory.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), GuestsError> {
-    if fs::read(path).is_ok_and(|present| present == bytes) {
-        return Ok(());
-    }
-    let temporary = path.with_extension("wasm.tmp");
-    fs::create_dir_all(paths::built_plugins())
-        .and_then(|()| fs::write(&temporary, bytes))
-        .and_then(|()| fs::rename(&temporary, path))
-        .map_err(|source| GuestsError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ mod demo;
 mod guests;
 mod paths;
 mod run;
+#[path = "../bench/src/section.rs"]
+mod section;
 mod soak;
 mod test;
 mod wallet;

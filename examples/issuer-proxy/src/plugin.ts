@@ -5,6 +5,7 @@
 
 import {
   Denied,
+  Internal,
   InvalidRequest,
   Misconfigured,
   Unavailable,
@@ -21,8 +22,10 @@ interface Config {
   url: string;
 }
 
-/** When to ask again, where the other issuer does not say. */
+/** When to ask again, where the other issuer does not say, or says nothing sensible. */
 const RETRY_AFTER_MS = 30_000;
+const MIN_RETRY_AFTER_MS = 1000;
+const MAX_RETRY_AFTER_MS = 86_400_000;
 
 export const { lifecycle, vcIssuance } = defineVcIssuer<Config>({
   name: "issuer-proxy",
@@ -42,7 +45,9 @@ export const { lifecycle, vcIssuance } = defineVcIssuer<Config>({
   },
 
   poll(request, config) {
-    return read(http.get(config.url + new TextDecoder().decode(request.token)), config);
+    const ticket = new TextDecoder().decode(request.token);
+    if (!isPath(ticket)) throw new Internal("The ticket cannot be read.");
+    return read(http.get(config.url + ticket), config);
   },
 });
 
@@ -51,13 +56,17 @@ function read(response: http.Response, config: Config): Issuance {
   switch (response.status) {
     case 200:
     case 201: {
-      const { verifiableCredential } = response.json() as { verifiableCredential?: object };
-      if (verifiableCredential === undefined) throw unusable("there is no verifiableCredential in it");
+      if (response.body.length === 0) throw unavailable(`its ${response.status} has no body`);
+      const answer: { verifiableCredential?: unknown } | null = response.json();
+      const verifiableCredential = answer?.verifiableCredential;
+      if (typeof verifiableCredential !== "object" || verifiableCredential === null) {
+        throw unusable("there is no verifiableCredential in it");
+      }
       return { issued: { format: "ldp_vc", body: JSON.stringify(verifiableCredential) } };
     }
     case 202:
       log.info("the credential is not ready");
-      return { pending: { token: path(response.header("location"), config), retryAfterMs: retryAfterMs ?? RETRY_AFTER_MS } };
+      return { pending: { token: path(response.header("location"), config), retryAfterMs: sensible(retryAfterMs) } };
     case 400:
     case 422:
       throw new Denied("The other issuer does not issue this credential.", { detail: `${response.status}` });
@@ -66,15 +75,24 @@ function read(response: http.Response, config: Config): Issuance {
       throw new Unavailable("The other issuer is busy.", { detail: `${response.status}`, retryAfterMs });
     default:
       if (response.status < 500) throw unusable(`the status is ${response.status}`);
-      throw new Unavailable("The other issuer does not answer.", { detail: `${response.status}`, retryAfterMs });
+      throw unavailable(`${response.status}`, retryAfterMs);
   }
+}
+
+function sensible(retryAfterMs = RETRY_AFTER_MS): number {
+  return retryAfterMs >= MIN_RETRY_AFTER_MS && retryAfterMs <= MAX_RETRY_AFTER_MS ? retryAfterMs : RETRY_AFTER_MS;
 }
 
 /** The ticket: where the credential will be. Another origin is refused, since the grant's token would go there too. */
 function path(location: string | undefined, { url }: Config): string {
-  const rest = location?.startsWith(`${url}/`) ? location.slice(url.length) : location;
-  if (rest?.startsWith("/") && !rest.startsWith("//")) return rest;
+  if (location === undefined || location === "") throw unavailable("its 202 has no Location");
+  const rest = location.startsWith(`${url}/`) ? location.slice(url.length) : location;
+  if (isPath(rest)) return rest;
   throw unusable(`its Location is ${JSON.stringify(location)}`);
+}
+
+function isPath(text: string): boolean {
+  return text.startsWith("/") && !text.startsWith("//");
 }
 
 /** The configuration's template with the values of this request: a text `{subject.id}` becomes the subject's id. */
@@ -94,6 +112,10 @@ function nameOf({ id, publicKeyJwk }: Holder): string {
   const { crv, kty, x, y } = publicKeyJwk as Record<string, string>;
   const encoded = btoa(JSON.stringify({ crv, kty, x, y }));
   return `did:jwk:${encoded.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+}
+
+function unavailable(detail: string, retryAfterMs?: number) {
+  return new Unavailable("The other issuer does not answer.", { detail, retryAfterMs });
 }
 
 function unusable(detail: string) {

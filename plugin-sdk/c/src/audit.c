@@ -7,8 +7,8 @@ struct chancery_receipt {
 
 // The answer grows in memory that the host's side of the bindings gives back.
 static void *grown(void *array, size_t length, size_t size) {
-    void *new = realloc(array, (length + 1) * size);
-    if (new == NULL) chancery_panic("out of memory: see memory of [limits]");
+    void *new = realloc(array, chancery_product(chancery_sum(length, 1), size));
+    if (new == NULL) chancery_out_of_memory();
     return new;
 }
 
@@ -87,7 +87,7 @@ const char *chancery_event_json(const chancery_event *event) {
 bool exports_chancery_plugin_audit_deliver(exports_chancery_plugin_audit_list_event_t *batch,
                                            exports_chancery_plugin_audit_receipt_t *ret,
                                            exports_chancery_plugin_audit_error_t *err) {
-    chancery_event *events = chancery_alloc(batch->len * sizeof *events);
+    chancery_event *events = chancery_alloc(chancery_product(batch->len, sizeof *events));
     for (size_t at = 0; at < batch->len; at++) {
         exports_chancery_plugin_audit_event_t *given = &batch->ptr[at];
         events[at] = (chancery_event){

@@ -31,7 +31,7 @@ bool chancery_attach(chancery_data *data, const char *name, const char *media_ty
         return chancery_detail(error, chancery_join(name, ": the call's blobs may hold ", limit, " bytes", NULL));
     }
     struct chancery_attachment *new = chancery_alloc(sizeof *new);
-    *new = (struct chancery_attachment){data->attachments, name, blob};
+    *new = (struct chancery_attachment){data->attachments, chancery_keep(name), blob};
     data->attachments = new;
     return true;
 }

@@ -2,7 +2,8 @@
 #include "internal.h"
 
 bool chancery_fail(chancery_error *error, chancery_error_kind kind, const char *message, const char *detail) {
-    *error = (chancery_error){.kind = kind, .message = message, .detail = detail};
+    // Copied: a text in an array of the function that fails is gone when the host reads it.
+    *error = (chancery_error){.kind = kind, .message = chancery_keep(message), .detail = chancery_keep(detail)};
     return false;
 }
 
@@ -31,7 +32,7 @@ bool chancery_internal(chancery_error *error, const char *message) {
 }
 
 bool chancery_detail(chancery_error *error, const char *detail) {
-    error->detail = detail;
+    error->detail = chancery_keep(detail);
     return false;
 }
 

@@ -24,7 +24,7 @@ bool chancery_file_open(const char *path, chancery_file *file, chancery_error *e
 chancery_bytes chancery_file_read(chancery_file file, uint64_t offset, size_t size) {
     uint64_t left = offset < file.size ? file.size - offset : 0;
     if (left < size) size = (size_t)left;
-    uint8_t *content = chancery_alloc(size + 1);
+    uint8_t *content = chancery_alloc(chancery_sum(size, 1));
     size_t read = 0;
     while (read < size) {
         uint32_t wanted = size - read < CHANCERY_CHUNK ? (uint32_t)(size - read) : CHANCERY_CHUNK;

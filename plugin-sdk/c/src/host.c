@@ -78,6 +78,9 @@ __attribute__((weak)) bool chancery_health(chancery_error *error) {
 }
 
 void exports_chancery_plugin_lifecycle_describe(plugin_string_t *ret) {
+    if (chancery_about.name == NULL || chancery_about.version == NULL || chancery_about.summary == NULL) {
+        chancery_panic("chancery_about needs a name, a version and a summary");
+    }
     yyjson_mut_doc *about = chancery_json_object();
     yyjson_mut_obj_add_str(about, about->root, "name", chancery_about.name);
     yyjson_mut_obj_add_str(about, about->root, "version", chancery_about.version);
@@ -96,9 +99,10 @@ struct chancery_problems {
 };
 
 void chancery_problem(chancery_problems *problems, const char *path, const char *message) {
-    problems->texts = chancery_resize(problems->texts, 2 * (problems->length + 1) * sizeof *problems->texts);
-    problems->texts[2 * problems->length] = path;
-    problems->texts[2 * problems->length + 1] = message;
+    size_t room = chancery_product(2 * sizeof *problems->texts, chancery_sum(problems->length, 1));
+    problems->texts = chancery_resize(problems->texts, room);
+    problems->texts[2 * problems->length] = chancery_keep(path);
+    problems->texts[2 * problems->length + 1] = chancery_keep(message);
     problems->length++;
 }
 

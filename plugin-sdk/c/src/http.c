@@ -19,7 +19,7 @@ static bool no_answer(chancery_error *error, const char *reason) {
 }
 
 static char *part(const char *start, size_t length) {
-    char *text = chancery_alloc(length + 1);
+    char *text = chancery_alloc(chancery_sum(length, 1));
     memcpy(text, start, length);
     text[length] = 0;
     return text;
@@ -41,6 +41,7 @@ static bool leads_elsewhere(const char *segment, size_t length) {
 
 static bool split(const char *text, url *url, chancery_error *error) {
     const char *rest = text;
+    if (text == NULL) return no_request(error, "it has no URL");
     if (strncmp(text, "https://", 8) == 0) rest += 8;
     else if (strncmp(text, "http://", 7) == 0) rest += 7;
     else return no_request(error, "the URL must begin with https:// or http://");
@@ -282,7 +283,8 @@ static const char *const *take_headers(wasi_http_types_borrow_incoming_response_
     wasi_http_types_own_headers_t fields = wasi_http_types_method_incoming_response_headers(response);
     wasi_http_types_list_tuple2_field_name_field_value_t entries;
     wasi_http_types_method_fields_entries(wasi_http_types_borrow_fields(fields), &entries);
-    const char **texts = chancery_alloc((2 * entries.len + 1) * sizeof *texts);
+    size_t count = chancery_sum(chancery_product(2, entries.len), 1);
+    const char **texts = chancery_alloc(chancery_product(count, sizeof *texts));
     for (size_t at = 0; at < entries.len; at++) {
         char *name = chancery_take(&entries.ptr[at].f0);
         for (char *c = name; *c != 0; c++) *c = lower(*c);
@@ -320,9 +322,9 @@ static bool read_all(wasi_io_streams_borrow_input_stream_t stream, uint64_t dead
             if (!wait(wasi_io_streams_method_input_stream_subscribe(stream), deadline, error)) return false;
             continue;
         }
-        if (size + piece.len > room) {
-            room = 2 * (size + piece.len);
-            bytes = chancery_resize(bytes, room + 1);
+        if (chancery_sum(size, piece.len) > room) {
+            room = chancery_product(2, size + piece.len);
+            bytes = chancery_resize(bytes, chancery_sum(room, 1));
         }
         memcpy(bytes + size, piece.ptr, piece.len);
         size += piece.len;

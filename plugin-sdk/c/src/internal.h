@@ -12,6 +12,18 @@
 // Largest piece that the host hands over at once.
 #define CHANCERY_CHUNK (1024u * 1024u)
 
+// Sizes of memory. One that no memory has ends the call as the lack of memory that it is: a sum that starts again at 0
+// would give a block that is too small.
+size_t chancery_sum(size_t one, size_t other);
+size_t chancery_product(size_t one, size_t other);
+_Noreturn void chancery_out_of_memory(void);
+
+// The length of a text; NULL ends the call, because reading at address 0 would not.
+size_t chancery_length(const char *text);
+
+// A copy for as long as the call lasts; NULL stays NULL.
+const char *chancery_keep(const char *text);
+
 // Ends a call: what it took is given back.
 void chancery_release(void);
 

@@ -1,6 +1,4 @@
 // Memory that lives as long as a call, and texts on their way in and out.
-#include <stdarg.h>
-
 #include "internal.h"
 
 // Blocks of the call stand in a ring, so that one can leave early. Memory that the host allocated has no room for a
@@ -13,12 +11,28 @@ typedef struct node {
 
 static node ring = {&ring, &ring, NULL, 0};
 
+void chancery_out_of_memory(void) {
+    chancery_panic("out of memory: see memory of [limits]");
+}
+
+size_t chancery_sum(size_t one, size_t other) {
+    size_t sum;
+    if (__builtin_add_overflow(one, other, &sum)) chancery_out_of_memory();
+    return sum;
+}
+
+size_t chancery_product(size_t one, size_t other) {
+    size_t product;
+    if (__builtin_mul_overflow(one, other, &product)) chancery_out_of_memory();
+    return product;
+}
+
 static node *node_of(void *pointer) {
     return (node *)pointer - 1;
 }
 
 static node *linked(node *new) {
-    if (new == NULL) chancery_panic("out of memory: see memory of [limits]");
+    if (new == NULL) chancery_out_of_memory();
     new->before = ring.before;
     new->after = &ring;
     ring.before->after = new;
@@ -32,8 +46,8 @@ static void leave(node *old) {
 }
 
 void *chancery_alloc(size_t size) {
-    if (size > SIZE_MAX - sizeof(node)) chancery_panic("out of memory: see memory of [limits]");
-    node *new = linked(malloc(sizeof(node) + size));
+    // All zero: where calls share a sandbox, the block may have held what an earlier one knew about somebody else.
+    node *new = linked(calloc(1, chancery_sum(sizeof(node), size)));
     new->adopted = NULL;
     new->size = size;
     return new + 1;
@@ -66,8 +80,8 @@ void chancery_release(void) {
 
 // Room for the NUL behind the bytes; an empty list has no memory of its own.
 static uint8_t *adopt(uint8_t *pointer, size_t size) {
-    uint8_t *bytes = realloc(size == 0 ? NULL : pointer, size + 1);
-    if (bytes == NULL) chancery_panic("out of memory: see memory of [limits]");
+    uint8_t *bytes = realloc(size == 0 ? NULL : pointer, chancery_sum(size, 1));
+    if (bytes == NULL) chancery_out_of_memory();
     bytes[size] = 0;
     node *new = linked(malloc(sizeof(node)));
     new->adopted = bytes;
@@ -93,7 +107,7 @@ const char *chancery_take_option(plugin_option_string_t *text) {
 }
 
 const char *const *chancery_take_list(plugin_list_string_t *list) {
-    const char **texts = chancery_alloc((list->len + 1) * sizeof *texts);
+    const char **texts = chancery_alloc(chancery_product(chancery_sum(list->len, 1), sizeof *texts));
     for (size_t at = 0; at < list->len; at++) texts[at] = chancery_take(&list->ptr[at]);
     texts[list->len] = NULL;
     if (list->len > 0) free(list->ptr);
@@ -143,7 +157,7 @@ void *chancery_give_array(size_t count, size_t size) {
     // The bindings free what has elements.
     if (count == 0) return NULL;
     void *array = calloc(count, size);
-    if (array == NULL) chancery_panic("out of memory: see memory of [limits]");
+    if (array == NULL) chancery_out_of_memory();
     return array;
 }
 

@@ -2,7 +2,7 @@
 #include "internal.h"
 
 static const chancery_path *paths(plugin_list_list_string_t *given) {
-    chancery_path *paths = chancery_alloc(given->len * sizeof *paths);
+    chancery_path *paths = chancery_alloc(chancery_product(given->len, sizeof *paths));
     for (size_t at = 0; at < given->len; at++) {
         paths[at].length = given->ptr[at].len;
         paths[at].names = chancery_take_list(&given->ptr[at]);

@@ -30,7 +30,7 @@ static chancery_sql_value take_value(chancery_host_sql_value_t *given) {
 
 static void take_rows(chancery_host_sql_rows_t *given, chancery_sql_rows *rows) {
     size_t width = given->columns.len, length = given->rows.len;
-    chancery_sql_value *values = chancery_alloc(width * length * sizeof *values);
+    chancery_sql_value *values = chancery_alloc(chancery_product(chancery_product(width, length), sizeof *values));
     for (size_t row = 0; row < length; row++) {
         chancery_host_sql_list_value_t *cells = &given->rows.ptr[row];
         for (size_t at = 0; at < width; at++) {
@@ -103,7 +103,8 @@ static bool failed(const char *statement, chancery_host_sql_sql_error_t *given, 
 bool chancery_sql_run(const char *statement, const chancery_sql_value *params, size_t params_length,
                       chancery_sql_rows *rows, chancery_error *error) {
     plugin_string_t name = chancery_lend(statement);
-    chancery_host_sql_list_value_t list = {chancery_alloc(params_length * sizeof *list.ptr), params_length};
+    chancery_host_sql_list_value_t list = {NULL, params_length};
+    list.ptr = chancery_alloc(chancery_product(params_length, sizeof *list.ptr));
     for (size_t at = 0; at < params_length; at++) list.ptr[at] = lend_value(&params[at]);
     chancery_host_sql_rows_t given;
     chancery_host_sql_sql_error_t reason;
@@ -122,7 +123,7 @@ const chancery_sql_value *chancery_sql_column(const chancery_sql_rows *rows, siz
 
 static char *base64(chancery_bytes bytes) {
     static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *text = chancery_alloc((bytes.size + 2) / 3 * 4 + 1), *end = text;
+    char *text = chancery_alloc(chancery_sum(chancery_product(chancery_sum(bytes.size, 2) / 3, 4), 1)), *end = text;
     for (size_t at = 0; at < bytes.size; at += 3) {
         size_t left = bytes.size - at;
         uint32_t group = (uint32_t)bytes.data[at] << 16;
@@ -152,6 +153,8 @@ yyjson_mut_doc *chancery_sql_row_json(const chancery_sql_rows *rows, size_t row)
     yyjson_mut_doc *document = chancery_json_object();
     if (row >= rows->length) chancery_panic("chancery_sql_row_json: there is no such row");
     for (size_t at = 0; at < rows->columns_length; at++) {
+        // The first of equal names, as in chancery_sql_column: an object has each name once.
+        if (yyjson_mut_obj_get(document->root, rows->columns[at]) != NULL) continue;
         yyjson_mut_val *value = json(document, &rows->values[row * rows->columns_length + at]);
         yyjson_mut_obj_add_val(document, document->root, rows->columns[at], value);
     }

@@ -3,11 +3,22 @@
 
 #include "internal.h"
 
+size_t chancery_length(const char *text) {
+    if (text == NULL) chancery_panic("a text is NULL where the SDK needs one");
+    return strlen(text);
+}
+
+const char *chancery_keep(const char *text) {
+    return text == NULL ? NULL : chancery_join(text, NULL);
+}
+
 char *chancery_join(const char *first, ...) {
     va_list texts;
     size_t size = 1;
     va_start(texts, first);
-    for (const char *text = first; text != NULL; text = va_arg(texts, const char *)) size += strlen(text);
+    for (const char *text = first; text != NULL; text = va_arg(texts, const char *)) {
+        size = chancery_sum(size, strlen(text));
+    }
     va_end(texts);
     char *joined = chancery_alloc(size), *end = joined;
     va_start(texts, first);
@@ -22,13 +33,19 @@ char *chancery_join(const char *first, ...) {
 }
 
 void chancery_append(chancery_buffer *buffer, const char *text) {
-    size_t length = strlen(text);
-    if (buffer->length + length >= buffer->room) {
-        buffer->room = 2 * (buffer->length + length) + 1;
-        buffer->text = chancery_resize(buffer->text, buffer->room);
+    size_t length = chancery_length(text), whole = chancery_sum(buffer->length, length);
+    char *before = NULL;
+    if (whole >= buffer->room) {
+        before = buffer->text;
+        buffer->room = chancery_sum(chancery_product(2, whole), 1);
+        buffer->text = chancery_alloc(buffer->room);
+        if (before != NULL) memcpy(buffer->text, before, buffer->length);
     }
-    memcpy(buffer->text + buffer->length, text, length + 1);
-    buffer->length += length;
+    memcpy(buffer->text + buffer->length, text, length);
+    buffer->text[whole] = 0;
+    buffer->length = whole;
+    // Not before: `text` may lie in it.
+    chancery_free_early(before);
 }
 
 char *chancery_number(int64_t number) {
@@ -47,7 +64,7 @@ static bool unreserved(char c) {
 }
 
 char *chancery_percent_encode(const char *text) {
-    char *encoded = chancery_alloc(3 * strlen(text) + 1), *end = encoded;
+    char *encoded = chancery_alloc(chancery_sum(chancery_product(3, chancery_length(text)), 1)), *end = encoded;
     for (; *text != 0; text++) {
         if (unreserved(*text)) {
             *end++ = *text;
@@ -62,7 +79,7 @@ char *chancery_percent_encode(const char *text) {
 }
 
 char *chancery_pointer(const char *member) {
-    char *pointer = chancery_alloc(2 * strlen(member) + 2), *end = pointer;
+    char *pointer = chancery_alloc(chancery_sum(chancery_product(2, chancery_length(member)), 2)), *end = pointer;
     *end++ = '/';
     for (; *member != 0; member++) {
         if (*member == '~' || *member == '/') {

@@ -3,7 +3,7 @@
 
 bool chancery_issued(chancery_issuance *issuance, const char *format, chancery_bytes body) {
     issuance->state = CHANCERY_ISSUED;
-    issuance->format = format;
+    issuance->format = chancery_keep(format);
     issuance->bytes = body;
     return true;
 }

@@ -6,6 +6,7 @@ import { all } from "chancery:host/config@0.1.0";
 import { answer, guarded } from "./call.js";
 import { toWire } from "./engine.js";
 import { Internal, describe } from "./errors.js";
+import { writeJson } from "./json.js";
 import { isObject, kindOf, toBytes, toText } from "./text.js";
 
 /** What prepare gives where there is nothing to build. */
@@ -137,7 +138,7 @@ function toData(value) {
   if (!isObject(claims)) throw wrong("claims of what fetch", claims, "an object");
   if (!Array.isArray(attachments)) throw wrong("attachments of what fetch", attachments, "an array");
   return {
-    claims: json("claims of what fetch", claims),
+    claims: writeJson("claims", claims),
     attachments: attachments.map(toAttachment),
     validUntil: validUntil == null ? undefined : toWire(seconds(validUntil)),
   };
@@ -149,7 +150,8 @@ function toAttachment(attachment) {
   const bytes = toBytes(attachment.bytes, "an attachment's bytes");
   try {
     // In parts: the engine makes a copy of each on its way.
-    for (let at = 0; at < bytes.length; at += MAX_PART) content.append(bytes.subarray(at, at + MAX_PART));
+    if (bytes.length <= MAX_PART) content.append(bytes);
+    else for (let at = 0; at < bytes.length; at += MAX_PART) content.append(bytes.subarray(at, at + MAX_PART));
   } catch (thrown) {
     if (thrown?.payload === undefined) throw thrown;
     const detail = `the attachments of one call may hold ${thrown.payload.val} bytes (blobs of [limits])`;
@@ -183,7 +185,7 @@ function toCredential(name, issued, asked) {
     format: toText(format, `format of ${what}`),
     body: toBytes(body, `body of ${what}`),
     externalId: externalId == null ? undefined : toText(externalId, `externalId of ${what}`),
-    metadata: json(`metadata of ${what}`, metadata),
+    metadata: writeJson("metadata", metadata),
   };
 }
 
@@ -214,15 +216,10 @@ function toReceipt(value) {
 /** Checks that a value is an object that has no other members than these. */
 function members(what, value, known, expected) {
   if (!isObject(value)) throw wrong(what, value, expected);
-  const unknown = Object.keys(value).filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw wrong(what, value, expected, ` with ${unknown.slice(0, 5).join(", ")}`);
-}
-
-function json(what, value) {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw new TypeError(`${what} returned is no JSON: ${cause.message}`);
+  for (const name in value) {
+    if (known.includes(name)) continue;
+    const unknown = Object.keys(value).filter((other) => !known.includes(other));
+    throw wrong(what, value, expected, ` with ${unknown.slice(0, 5).join(", ")}`);
   }
 }
 

@@ -14,8 +14,9 @@ export function write(level, message, fields) {
   duringCall("the log");
   const pairs = [];
   if (isObject(fields)) {
-    for (const [name, value] of Object.entries(fields).slice(0, MAX_FIELDS)) {
-      pairs.push([name.toWellFormed(), show(value).toWellFormed()]);
+    const names = Object.keys(fields);
+    for (let at = 0; at < names.length && at < MAX_FIELDS; at++) {
+      pairs.push([names[at].toWellFormed(), show(fields[names[at]]).toWellFormed()]);
     }
   } else if (fields !== undefined) {
     pairs.push(["fields", `left out: they must be an object, not ${kindOf(fields)}`]);

@@ -1,13 +1,14 @@
 // Bytes on the host's side that are read in parts: a granted file, what prepare returned.
 
 import { duringCall } from "./call.js";
+import { readJson } from "./json.js";
 import { decodeUtf8 } from "./text.js";
 
 /** The most that the host gives at once. */
 const MAX_READ = 1024 * 1024;
 
-/** What authors read with; `source` are the host's `size` and `read`. */
-export function readable(what, source) {
+/** What authors read with; `source` are the host's `size` and `read`, `toError` makes an error of what is no JSON. */
+export function readable(what, source, toError) {
   const self = {
     size() {
       duringCall(`${what}.size`);
@@ -27,7 +28,7 @@ export function readable(what, source) {
     },
     bytes: () => self.read(0, self.size()),
     text: () => decodeUtf8(self.bytes()),
-    json: () => JSON.parse(self.text()),
+    json: () => readJson(self.bytes(), toError),
   };
   return self;
 }

@@ -1,51 +1,16 @@
-// Texts and bytes. QuickJS has neither TextEncoder nor TextDecoder.
+// Texts and bytes.
 
-/** How many bytes become characters at once: arguments of one call live on the engine's stack. */
-const CHUNK = 8192;
+import { decode, encode } from "./engine.js";
 
 /** The UTF-8 bytes of a text. Half a surrogate pair becomes U+FFFD. */
 export function encodeUtf8(text) {
-  const bytes = new Uint8Array(text.length * 3);
-  let end = 0;
-  for (let at = 0; at < text.length; at++) {
-    let code = text.charCodeAt(at);
-    if (code < 0x80) {
-      bytes[end++] = code;
-      continue;
-    }
-    if (code >= 0xd800 && code < 0xe000) {
-      const low = code < 0xdc00 ? text.charCodeAt(at + 1) : NaN;
-      if (low >= 0xdc00 && low < 0xe000) {
-        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-        at++;
-      } else {
-        code = 0xfffd;
-      }
-    }
-    if (code < 0x800) {
-      bytes[end++] = 0xc0 | (code >> 6);
-    } else if (code < 0x10000) {
-      bytes[end++] = 0xe0 | (code >> 12);
-      bytes[end++] = 0x80 | ((code >> 6) & 0x3f);
-    } else {
-      bytes[end++] = 0xf0 | (code >> 18);
-      bytes[end++] = 0x80 | ((code >> 12) & 0x3f);
-      bytes[end++] = 0x80 | ((code >> 6) & 0x3f);
-    }
-    bytes[end++] = 0x80 | (code & 0x3f);
-  }
-  return bytes.slice(0, end);
+  return encode(text.toWellFormed());
 }
 
 /** The text of UTF-8 bytes. Throws a TypeError where they are no UTF-8. */
 export function decodeUtf8(bytes) {
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += CHUNK) {
-    binary += String.fromCharCode.apply(null, bytes.subarray(at, at + CHUNK));
-  }
   try {
-    // The engine's own decoder, by way of percent-encoding: many times faster than a loop here.
-    return decodeURIComponent(escape(binary));
+    return decode(bytes);
   } catch {
     throw new TypeError("the bytes are not UTF-8");
   }

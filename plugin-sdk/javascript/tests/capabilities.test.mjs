@@ -213,6 +213,68 @@ test("a response is JSON where it says so", () => {
   }
 });
 
+test("JSON of others is read strictly everywhere, and no error quotes it", () => {
+  const read = {
+    http(body) {
+      server(() => server.response(200, { "content-type": "application/json" }, [body]));
+      return http.get("https://a.example/").json();
+    },
+    files(body) {
+      const bytes = new Uint8Array(Buffer.from(body));
+      host["chancery:host/files"].open = () => ({
+        size: () => bytes.length,
+        read: (offset, length) => bytes.slice(offset, offset + length),
+      });
+      assert.deepEqual(files.readJson("/a"), files.open("/a").json());
+      return files.readJson("/a");
+    },
+    kv(body) {
+      host["chancery:host/kv"].get = () => new Uint8Array(Buffer.from(body));
+      return kv.getJson("a");
+    },
+    sql(body) {
+      const json = { tag: "json", val: body };
+      host["chancery:host/sql"].run = () => ({ columns: ["a"], rows: [[json]], truncated: false });
+      return sql.first("s").a;
+    },
+  };
+  for (const [what, tag, detail] of [
+    ["http", "unavailable", "the body is not JSON: "],
+    ["files", "misconfigured", "the JSON of /a cannot be read: "],
+    ["kv", "internal", "the value is not JSON: "],
+    ["sql", "misconfigured", "the JSON of column a cannot be read: "],
+  ]) {
+    call(() => assert.deepEqual(read[what]('{"a":["é",1.5]}'), { a: ["é", 1.5] }));
+    for (const [body, reason] of [
+      ['{"Ada":1,"Ada":2}', "a name stands twice in one object at line 1 column 10"],
+      ['{"id":9007199254740993}', "a number too large to be kept exactly at line 1 column 7"],
+      ['{"name": Ada}', "a value is missing, or is no JSON, at line 1 column 10"],
+    ]) {
+      const error = refused(() => read[what](body));
+      assert.equal(error.tag, tag, what);
+      const said = (error.val.problem ?? error.val).detail.split("\n")[0];
+      assert.ok(said.endsWith(detail + reason), said);
+      assert.ok(!JSON.stringify(error).includes("Ada"), JSON.stringify(error));
+    }
+  }
+  host["chancery:host/kv"].get = () => new Uint8Array([0x22, 0xff, 0x22]);
+  assert.match(refused(() => kv.getJson("a")).val.detail, /the value is not JSON: it is not UTF-8/);
+});
+
+test("what goes out as JSON is what JSON has", () => {
+  server(() => server.response(200, {}, []));
+  for (const [send, path] of [
+    [() => http.post("https://a.example/", { json: { a: [NaN] } }), "json.a[0]"],
+    [() => kv.putJson("a", { a: [NaN] }), "a value of the cache.a[0]"],
+    [() => sign.jwt("k", { a: [NaN] }), "claims.a[0]"],
+    [() => sql.query("s", [{ json: { a: [NaN] } }]), "parameter 1.a[0]"],
+  ]) {
+    const { tag, val } = refused(send);
+    assert.equal(tag, "internal");
+    assert.equal(val.detail.split("\n")[0], `${path} is not a finite number`);
+  }
+});
+
 test("a call sends its traceparent, unless it is told not to", () => {
   host["chancery:host/trace"].traceparent = () => "00-1-2-03";
   const sent = server(() => server.response(200, {}, []));
@@ -449,9 +511,14 @@ test("files are read in parts", () => {
     refused(() => files.open("/a")),
     {
       tag: "misconfigured",
-      val: { message: "The data source cannot be used.", detail: "/a is not granted, only /b" },
+      val: {
+        message: "The data file is not available.",
+        detail: 'no file is granted as "/a" (granted: /b); add [[grants.files]] with guest = "/a" to the grant file',
+      },
     },
   );
+  fails("chancery:host/files", "open", { tag: "not-granted", val: [] });
+  assert.match(refused(() => files.open("/a")).val.detail, /\(granted: none\)/);
 });
 
 test("secrets are handles, and only a handle is revealed", () => {

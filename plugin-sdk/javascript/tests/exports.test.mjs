@@ -99,7 +99,6 @@ test("an answer of another form says what it is and what is expected", () => {
     [{ claims: {}, validUntil: -1 }, "validUntil of what fetch returned must be a Date"],
     [{ claims: {}, attachments: {} }, "attachments of what fetch returned must be an array"],
     [{ claims: {}, attachments: [7] }, "an attachment of what fetch returned must be { name, mediaType, bytes }"],
-    [{ claims: { big: 1n } }, "claims of what fetch returned is no JSON"],
     [Promise.resolve({ claims: {} }), "fetch returned a Promise, and nothing would wait for it"],
   ]) {
     const error = failure(() => fetched(() => answer));
@@ -107,9 +106,50 @@ test("an answer of another form says what it is and what is expected", () => {
     assert.equal(error.val.message, "The plugin failed.");
     assert.ok(error.val.detail.startsWith(`TypeError: ${expected}`), error.val.detail);
   }
+});
+
+test("claims hold what JSON has, and nothing changes on the way", () => {
+  const written = (claims) => fetched(() => ({ claims })).claims;
+  const inherited = new (class Person {
+    name = "Ada";
+  })();
+  assert.equal(
+    written({ a: undefined, b: [1, -0.5, null, true], c: new Date(0), d: inherited, e: Object.create(null) }),
+    '{"b":[1,-0.5,null,true],"c":"1970-01-01T00:00:00.000Z","d":{"name":"Ada"},"e":{}}',
+  );
+  assert.equal(written({ a: { toJSON: () => ({ b: 1 }) } }), '{"a":{"b":1}}');
+  assert.equal(written({ max: Number.MAX_SAFE_INTEGER }), '{"max":9007199254740991}');
   const cycle = {};
   cycle.self = cycle;
-  assert.match(failure(() => fetched(() => ({ claims: cycle }))).val.detail, /is no JSON/);
+  const itself = { toJSON: () => itself };
+  for (const [claims, fault] of [
+    [{ height: NaN }, "claims.height is not a finite number"],
+    [{ a: [{}, { b: -Infinity }] }, "claims.a[1].b is not a finite number"],
+    [{ id: 2 ** 53 }, "claims.id is beyond 2^53, where JavaScript rounds whole numbers: use a text"],
+    [{ id: 1n }, "claims.id is a BigInt, which JSON does not have: use String(…)"],
+    [{ a: new Map([["b", 1]]) }, "claims.a is a Map, which JSON does not have: use Object.fromEntries(…)"],
+    [{ a: new Set([1]) }, "claims.a is a Set, which JSON does not have: use Array.from(…)"],
+    [{ a: new Uint8Array(1) }, "claims.a is a Uint8Array, which JSON does not have: use a text, or an attachment"],
+    [{ a: /x/ }, "claims.a is a RegExp, which JSON does not have"],
+    [{ a: () => 1 }, "claims.a is a function, which JSON does not have"],
+    [{ a: Symbol("x") }, "claims.a is a symbol, which JSON does not have"],
+    [{ a: Promise.resolve() }, "claims.a is a Promise, which JSON does not have"],
+    [{ a: [undefined] }, "claims.a[0] is undefined, which JSON does not have"],
+    [{ a: [, 1] }, "claims.a[0] is undefined, which JSON does not have"],
+    [{ a: new Date(NaN) }, "claims.a is no valid date"],
+    [{ a: { toJSON: () => NaN } }, "claims.a is not a finite number"],
+    [{ a: "\ud800" }, "claims.a holds half of a surrogate pair, which is not Unicode"],
+    [cycle, `claims${".self".repeat(32)} is deeper than 32 levels, or holds itself`],
+    [{ a: itself }, "claims.a is deeper than 32 levels, or holds itself"],
+  ]) {
+    const { tag, val } = failure(() => written(claims));
+    assert.equal(tag, "internal", fault);
+    assert.equal(val.message, "The plugin failed.");
+    assert.equal(val.detail.split("\n")[0], fault);
+  }
+  const nested = (depth) => JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
+  assert.equal(written(nested(32)).length, 32 * 6 + 1);
+  assert.match(failure(() => written(nested(33))).val.detail, /deeper than 32 levels/);
 });
 
 test("each error keeps both texts and its case", () => {

@@ -3,9 +3,16 @@
 
 import { register } from "node:module";
 
-// The engines of plugins have it; the oldest Node.js that may run these tests does not.
+// The engines of plugins have these; the oldest Node.js that may run these tests does not.
 String.prototype.toWellFormed ??= function () {
   return new TextDecoder().decode(new TextEncoder().encode(this));
+};
+String.prototype.isWellFormed ??= function () {
+  return this.toWellFormed() === String(this);
+};
+Uint8Array.fromBase64 ??= (base64) => new Uint8Array(Buffer.from(base64, "base64"));
+Uint8Array.prototype.toBase64 ??= function () {
+  return Buffer.from(this).toString("base64");
 };
 
 /** The functions of the host by interface and name. Tests replace what they need. */

@@ -5,6 +5,11 @@ Capabilities are modules of this package: `http`, `sql`, `kv`, `files`, `secrets
 `journal`, each for plugins whose `wit/world.wit` imports it; `log`, `prepared` and `trace` are for all.
 """
 
+from . import _memory
+
+# The rest lies together behind what this loads.
+_memory.begin()
+
 from .audit import Event, Receipt, Rejection
 from .credential import Credential, Ticket
 from .data import Attachment, Data

@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from ._text import kind, well_formed
 from .audit import Receipt, Rejection
 from .credential import Credential, Ticket
 from .data import Attachment, Data
 from .errors import milliseconds
-from .jsontext import JsonError, kind, render
+from .jsontext import JsonError, render
 from .plugin import Problem
 
 
@@ -68,11 +69,10 @@ def issuance(function: str, answer: Any) -> tuple[str, tuple[Any, ...]]:
         token = _bytes("Ticket.token is", answer.token)
         return "pending", (token, _duration("Ticket.retry_after", answer.retry_after))
     _expect(answer, Credential, function, "Credential(format, body) or Ticket(token, retry_after)")
-    if answer.external_id is not None:
-        _text("Credential.external_id", answer.external_id)
+    external_id = None if answer.external_id is None else _text("Credential.external_id", answer.external_id)
     body = _bytes("Credential.body is", answer.body)
     metadata = _object("Credential.metadata", answer.metadata)
-    return "issued", (_text("Credential.format", answer.format), body, answer.external_id, metadata)
+    return "issued", (_text("Credential.format", answer.format), body, external_id, metadata)
 
 
 def receipt(answer: Any) -> tuple[list[str], list[tuple[str, str]]]:
@@ -104,8 +104,7 @@ def _object(name: str, value: Any) -> str:
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
-        # Half a surrogate pair, which no reader could take, becomes a question mark.
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return well_formed(value)
     raise WrongAnswer(f"{name} is {kind(value)}; a str is expected")
 
 
@@ -118,9 +117,10 @@ def _bytes(what: str, value: Any, *, text: bool = True) -> bytes:
 
 
 def _duration(name: str, value: Any) -> int:
-    if isinstance(value, (datetime.timedelta, int, float)) and not isinstance(value, bool):
+    try:
         return milliseconds(value, 32)
-    raise WrongAnswer(f"{name} is {kind(value)}; seconds or a timedelta are expected")
+    except (TypeError, ValueError):
+        raise WrongAnswer(f"{name} is {kind(value)}; seconds or a timedelta are expected") from None
 
 
 def _valid_until(value: Any) -> int | None:

@@ -13,9 +13,10 @@ from typing import Any
 from wit_world.exports import lifecycle
 from wit_world.imports import blobs, config, contract
 
-from . import _answers, _failure, _output
+from . import _answers, _failure, _output, log
 from ._answers import WrongAnswer
 from ._host import Err, call
+from ._text import said
 from .audit import Event
 from .errors import (
     CapabilityError,
@@ -105,10 +106,19 @@ def _run(work: Callable[[], Any]) -> Any:
     try:
         return work()
     except BaseException as error:
-        failure = _contract_error(error)
+        failure = _failed(error)
     finally:
         _output.finish()
     raise Err(failure)
+
+
+def _failed(error: BaseException) -> Any:
+    """The failure as the contract has it. What is raised beyond this would end the sandbox without a word."""
+    try:
+        return _contract_error(error)
+    except BaseException as defect:
+        # The error itself is broken: a member that is not there, a property that raises.
+        return contract.Error_Internal(contract.Problem(FAILED, _failure.describe(defect)))
 
 
 def _contract_error(error: BaseException) -> Any:
@@ -118,12 +128,12 @@ def _contract_error(error: BaseException) -> Any:
         error.detail = f"{error.detail} ({place})" if place else error.detail
     if not isinstance(error, PluginError):
         return contract.Error_Internal(contract.Problem(FAILED, _detail(error)))
-    detail = None if error.detail is None else _failure.cut(error.detail)
-    problem = contract.Problem(_failure.cut(str(error.message)), detail)
+    # An author's own class, or whoever sets the members later, may have put anything into them.
+    detail = None if error.detail is None else _failure.cut(said(error.detail))
+    problem = contract.Problem(_failure.cut(said(error.message)), detail)
     match error:
         case Unavailable():
-            after = None if error.retry_after is None else milliseconds(error.retry_after, 32)
-            return contract.Error_Unavailable(contract.Retry(problem, after))
+            return contract.Error_Unavailable(contract.Retry(problem, _after(error.retry_after)))
         case NotFound():
             return contract.Error_NotFound(problem)
         case Denied():
@@ -134,6 +144,15 @@ def _contract_error(error: BaseException) -> Any:
             return contract.Error_Misconfigured(problem)
         case _:
             return contract.Error_Internal(problem)
+
+
+def _after(retry_after: Any) -> int | None:
+    """Milliseconds. What is no duration counts as none: the host then decides, and the error stays what it is."""
+    try:
+        return None if retry_after is None else milliseconds(retry_after, 32)
+    except (TypeError, ValueError) as error:
+        log.warn("a retry_after that is no duration", reason=error)
+        return None
 
 
 def _detail(error: BaseException) -> str:

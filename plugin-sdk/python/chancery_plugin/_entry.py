@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import json
@@ -11,7 +10,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import _failure, _output, _preload
+from . import _failure, _memory, _output, _preload
 from ._host import MissingImport
 from .plugin import AuditSink, DataProvider, Plugin, VcIssuer
 
@@ -53,7 +52,8 @@ def export(module: str, source: str, kind: str) -> None:
     except BaseException as error:
         message, hint = _explain(error, source)
         said = json.dumps({"message": message, "hint": hint})
-        print(f"{BEGIN}\n{said}\n{END}", file=sys.stderr, flush=True)
+        # Whatever an author put into the place of it.
+        print(f"{BEGIN}\n{said}\n{END}", file=sys.__stderr__, flush=True)
         raise SystemExit(1) from None
 
 
@@ -94,16 +94,15 @@ def _export(name: str, source: str, kind: str) -> None:
     found_class = _class(module, source, kind)
     _check_methods(found_class)
 
-    from . import _component
+    from . import _component, _rehearsal
 
     _component.plugin = found_class
     _component.kind = importlib.import_module(f"wit_world.exports.{kind.replace('-', '_')}")
     _component.description = _description(found_class)
     _preload.preload()
+    _rehearsal.rehearse(kind)
     _output.redirect()
-    # What stands here stays: collecting it again in each call would only touch its pages.
-    gc.collect()
-    gc.freeze()
+    _memory.finish()
 
 
 def _class(module: ModuleType, source: str, kind: str) -> type[Plugin]:
@@ -173,7 +172,7 @@ def _description(found: type[Plugin]) -> str:
             )
     texts["config_schema"] = found.config_schema
     try:
-        return json.dumps(texts, ensure_ascii=False, allow_nan=False)
+        return json.dumps(texts, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise AuthorError(
             f"{found.__name__}.config_schema is not JSON: {error}", "Use dicts, lists, texts and numbers"

@@ -7,6 +7,8 @@ import itertools
 import os
 from types import TracebackType
 
+from ._text import said
+
 #: What the contract lets `detail` hold, in bytes.
 MAX_DETAIL = 4096
 
@@ -45,7 +47,8 @@ def place(error: BaseException) -> str:
 
 def cut(text: str) -> str:
     """As much of a text as `detail` holds, in characters that Unicode has."""
-    content = text.encode("utf-8", "replace")
+    # Each character has a byte or more: a long text is not copied as a whole.
+    content = text[: MAX_DETAIL + 1].encode("utf-8", "replace")
     if len(content) <= MAX_DETAIL:
         return content.decode("utf-8")
     return content[: MAX_DETAIL - 4].decode("utf-8", "ignore") + " …"
@@ -62,13 +65,8 @@ def file(name: str) -> str:
 def _headline(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} ({file(error.filename or '?')}:{error.lineno})"
-    try:
-        text = str(error)
-    except Exception:
-        # Its own __str__ raised: its name has to do.
-        text = ""
-    hint = _hint(error)
-    return f"{type(error).__name__}: {text}{hint}" if text else f"{type(error).__name__}{hint}"
+    name, text, hint = type(error).__name__, said(error, otherwise=""), _hint(error)
+    return f"{name}: {text}{hint}" if text else f"{name}{hint}"
 
 
 def _hint(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from . import _failure, log
+from ._text import said
 
 #: The longest line that is kept together until it ends.
 _MAX_LINE = 8192
@@ -63,10 +64,16 @@ def finish() -> None:
 def _redirect_logging(logging: Any) -> None:
     class HostHandler(logging.Handler):
         def emit(self, record: Any) -> None:
-            message = record.getMessage()
-            fields = {"logger": record.name} if record.name != "root" else {}
-            if record.exc_info and record.exc_info[1] is not None:
-                fields["exception"] = _failure.describe(record.exc_info[1])
+            fields: dict[str, object] = {"logger": record.name} if record.name != "root" else {}
+            try:
+                message = record.getMessage()
+                if record.exc_info and record.exc_info[1] is not None:
+                    fields["exception"] = _failure.describe(record.exc_info[1])
+            except Exception as error:
+                # Wrong arguments end no call anywhere in Python. Not the arguments: they may be about a person.
+                message = f"a wrong call of logging: {said(record.msg)}"
+                fields["at"] = f"{_failure.file(record.pathname)}:{record.lineno}"
+                fields["reason"] = f"{type(error).__name__}: {said(error)}"
             _write_record(record.levelno, message, fields)
 
     root = logging.getLogger()
@@ -78,7 +85,7 @@ def _redirect_logging(logging: Any) -> None:
         root.setLevel(logging.INFO)
 
 
-def _write_record(level: int, message: str, fields: dict[str, str]) -> None:
+def _write_record(level: int, message: str, fields: dict[str, object]) -> None:
     thresholds = ((40, log.error), (30, log.warn), (20, log.info), (10, log.debug))
     write = next((write for threshold, write in thresholds if level >= threshold), log.trace)
     write(message, **fields)

@@ -13,18 +13,7 @@ from collections.abc import Iterator
 
 from . import _host
 
-#: What Python itself imports only when it is first needed: `strptime`, `%s` of dates, encodings of texts.
-_LAZY = (
-    "_strptime",
-    "encodings.cp1252",
-    "encodings.idna",
-    "encodings.latin_1",
-    "encodings.punycode",
-    "encodings.utf_16",
-    "encodings.utf_8_sig",
-)
-
-#: Modules of Python, of the bindings and of this SDK need nothing that is not said above.
+#: Modules of Python, of the bindings and of this SDK need nothing that `_memory` has not loaded.
 _KNOWN = (
     sys.stdlib_module_names
     | {"chancery_plugin", "wit_world"}
@@ -33,9 +22,7 @@ _KNOWN = (
 
 
 def preload() -> None:
-    """Loads what Python imports lazily, and what the author's modules and bundled packages import in functions."""
-    for name in _LAZY:
-        importlib.import_module(name)
+    """Loads what the author's modules and bundled packages import in functions."""
     seen: set[str] = set()
     while new := [name for name in list(sys.modules) if name not in seen]:
         for name in new:

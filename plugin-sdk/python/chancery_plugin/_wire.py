@@ -7,6 +7,7 @@ from typing import Any
 
 from ._host import INSIDE, Err, call, case, interface
 from ._httperror import HttpError
+from ._text import checked
 
 _handler = interface("http", "outgoing_handler")
 _types = interface("http", "http_types")
@@ -73,13 +74,13 @@ def _encodes(digits: str) -> bool:
 
 def _request(method: str, https: bool, authority: str, path: str, headers: list[tuple[str, str]]) -> Any:
     try:
-        fields = [(name, value.encode("utf-8")) for name, value in headers]
+        fields = [(checked(name, "a header's name"), checked(value, name).encode("utf-8")) for name, value in headers]
         request = _types.OutgoingRequest(_types.Fields.from_list(fields))
     except Err as failure:
         raise _header_error(failure.value) from None
     known = getattr(_types, f"Method_{method.capitalize()}", None)
     try:
-        request.set_method(known() if known else _types.Method_Other(method))
+        request.set_method(known() if known else _types.Method_Other(checked(method, "the method")))
         request.set_scheme(_types.Scheme_Https() if https else _types.Scheme_Http())
         request.set_authority(authority)
         request.set_path_with_query(path)

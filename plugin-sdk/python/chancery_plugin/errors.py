@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+from ._text import kind, said
+
 
 class PluginError(Exception):
     """A failure as the host takes it. Raise one of the classes below.
@@ -14,8 +16,9 @@ class PluginError(Exception):
 
     def __init__(self, message: str, *, detail: object = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.detail = None if detail is None else str(detail)
+        # Whatever was given: an error that cannot say itself would be another one.
+        self.message = said(message)
+        self.detail = None if detail is None else said(detail)
 
     def __str__(self) -> str:
         # The public text only, so that formatting an error never gives the private one away.
@@ -67,8 +70,15 @@ class CapabilityError(Exception):
 
 
 def milliseconds(duration: float | datetime.timedelta, bits: int) -> int:
-    """A duration in seconds as the contract says it: whole milliseconds in an unsigned integer."""
+    """A duration in seconds as the contract says it: whole milliseconds in an unsigned integer.
+
+    Raises `TypeError` and `ValueError` for what is no duration.
+    """
     seconds = duration.total_seconds() if isinstance(duration, datetime.timedelta) else duration
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"seconds or a timedelta are expected, not {kind(duration)}")
+    if seconds != seconds:
+        raise ValueError("seconds are expected, not NaN")
     # Neither negative nor more than fits: a wait that is cut is only a wait of another length.
     limit: int = 2**bits - 1
-    return max(0, round(min(seconds * 1000, limit)))
+    return round(max(0, min(seconds * 1000, limit)))

@@ -13,6 +13,7 @@ import io
 
 from . import _readers
 from ._host import call, interface
+from ._text import checked
 from .errors import CapabilityError, Misconfigured, PluginError
 
 _host = interface("files")
@@ -39,6 +40,7 @@ def open(path: str) -> io.BufferedReader:
 
     Raises `FileError`.
     """
+    path = checked(path, "the path")
     file = call(_host.open, path, otherwise=lambda _, granted: FileError(path, granted))
     return _readers.buffered(file.size(), file.read)
 

@@ -20,9 +20,13 @@ from urllib.parse import quote as _quote
 
 from . import _wire, trace
 from ._httperror import HttpError
+from ._text import content
 from .jsontext import JsonError, parse
 
 __all__ = ["HttpError", "Response", "get", "is_url", "post", "quote", "request"]
+
+#: What is left for the plugin itself when no answer came, and the shortest wait, in seconds.
+_RESERVE, _LEAST = 0.1, 0.001
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -117,19 +121,20 @@ def request(
     `json` is sent as a JSON body with its content type; `body` as it is. Headers that the grant injects, and
     those that belong to the connection (`host`, `content-length`, …), are the host's; `traceparent` is added
     where the host traces this call. `timeout` is for all of it, in seconds; by default what is left of the
-    call. The grant's own limit applies where that is shorter. Raises `HttpError`.
+    call (see `trace.remaining`) without the last tenth of a second, in which the plugin can still say that no
+    answer came. The grant's own limit applies where that is shorter. Raises `HttpError`.
     """
     pairs = [(name.lower(), value) for name, value in (headers or {}).items()]
     present = {name for name, _ in pairs}
-    content = body.encode("utf-8") if isinstance(body, str) else bytes(body or b"")
+    sent = b"" if body is None else content(body, "the body")
     if json is not None:
-        content = _json.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+        sent = _json.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
         if "content-type" not in present:
             pairs.append(("content-type", "application/json"))
     if "traceparent" not in present and (parent := trace.traceparent()):
         pairs.append(("traceparent", parent))
-    limit = trace.remaining() if timeout is None else timeout
-    status, fields, answer = _wire.send(method.upper(), url, pairs, content, limit)
+    limit = max(_LEAST, trace.remaining() - _RESERVE) if timeout is None else timeout
+    status, fields, answer = _wire.send(method.upper(), url, pairs, sent, limit)
     # Header values are bytes; what is not ASCII in them has no agreed meaning, and Latin-1 loses none of it.
     return Response(status, [(name.lower(), value.decode("latin-1").strip()) for name, value in fields], answer)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from . import _text
 from ._host import call, interface
 from .errors import CapabilityError, Misconfigured, PluginError, Unavailable
 
@@ -37,7 +38,7 @@ def append(content: bytes | str) -> None:
 
     At most `MAX_APPEND` bytes. Raises `JournalError`.
     """
-    call(_host.append, content.encode("utf-8") if isinstance(content, str) else bytes(content), otherwise=JournalError)
+    call(_host.append, _text.content(content, "what is appended"), otherwise=JournalError)
 
 
 def append_lines(lines: Iterable[str]) -> None:
@@ -47,7 +48,7 @@ def append_lines(lines: Iterable[str]) -> None:
     """
     pending = bytearray()
     for line in lines:
-        content = line.encode("utf-8") + b"\n"
+        content = _text.content(line, "a line") + b"\n"
         if pending and len(pending) + len(content) > MAX_APPEND:
             append(bytes(pending))
             pending.clear()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ._text import kind
+
 #: How deep the host lets claims nest.
 MAX_DEPTH = 32
 
 #: Floats from here on do not tell neighbouring whole numbers apart.
 _EXACT_FLOATS = 2.0**53
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class JsonError(ValueError):
@@ -45,19 +49,11 @@ def render(value: Any, what: str) -> str:
     if not isinstance(value, dict):
         raise JsonError(f"{what} is {kind(value)}; a dict is expected")
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _encode(value)
         text.encode("utf-8")
     except (TypeError, ValueError, RecursionError):
         raise JsonError(_fault(value, what) or f"{what} cannot be written as JSON") from None
     return text
-
-
-def kind(value: object) -> str:
-    """What something is, for a sentence: `None`, `a str`, `an int`."""
-    if value is None:
-        return "None"
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

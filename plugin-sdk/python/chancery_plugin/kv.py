@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 
 from ._host import call, interface
+from ._text import checked, content
 from .errors import CapabilityError, Internal, Misconfigured, PluginError, Unavailable, milliseconds
 
 _host = interface("kv")
@@ -36,15 +37,15 @@ class KvError(CapabilityError):
 
 def get(key: str) -> bytes | None:
     """The value of a key; `None` when never set, expired or lost. Raises `KvError`."""
-    return call(_host.get, key, otherwise=KvError)
+    return call(_host.get, checked(key, "the key"), otherwise=KvError)
 
 
 def put(key: str, value: bytes | str, ttl: float | datetime.timedelta | None = None) -> None:
     """Sets a key for `ttl` seconds; the grant's maximum applies when absent or longer. Raises `KvError`."""
-    content = value.encode("utf-8") if isinstance(value, str) else bytes(value)
-    call(_host.put, key, content, None if ttl is None else milliseconds(ttl, 64), otherwise=KvError)
+    kept = None if ttl is None else milliseconds(ttl, 64)
+    call(_host.put, checked(key, "the key"), content(value, "the value"), kept, otherwise=KvError)
 
 
 def delete(key: str) -> None:
     """Removes a key; removing an absent one succeeds. Raises `KvError`."""
-    call(_host.delete, key, otherwise=KvError)
+    call(_host.delete, checked(key, "the key"), otherwise=KvError)

@@ -9,6 +9,7 @@ Personal data does not belong here. The host counts lines and bytes for each cal
 from __future__ import annotations
 
 from ._host import INSIDE, interface
+from ._text import said
 
 _host = interface("log")
 
@@ -42,14 +43,10 @@ def error(message: str, /, **fields: object) -> None:
 
 
 def _write(level: str, message: str, fields: dict[str, object]) -> None:
-    pairs = [(name, str(value)) for name, value in list(fields.items())[:_MAX_FIELDS]]
+    # A line never fails, whatever it is about.
+    pairs = [(said(name), said(value)) for name, value in list(fields.items())[:_MAX_FIELDS]]
     if INSIDE:
-        _host.write(_host.Level[level], _text(message), [(name, _text(value)) for name, value in pairs])
+        _host.write(_host.Level[level], said(message), pairs)
     else:
         # In a unit test: where a test runner shows it.
-        print(level.lower(), message, *(f"{name}={value}" for name, value in pairs))
-
-
-def _text(value: object) -> str:
-    """A line never fails, so half a surrogate pair, which the host could not take, becomes a question mark."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+        print(level.lower(), said(message), *(f"{name}={value}" for name, value in pairs))

@@ -31,8 +31,9 @@ def pointer(*names: str | int) -> str:
 class Plugin(ABC):
     """What every kind of plugin has in common.
 
-    Every call of the host runs in a fresh sandbox: an object is made, one method called, and everything
-    thrown away. `config` is always the operator's `[config]`, as `validate` accepted it.
+    For every call an object is made and one method called. By default that happens in a fresh sandbox, which is
+    thrown away afterwards; an operator may let calls of one issuer share one. Rely on neither. `config` is
+    always the operator's `[config]`, as `validate` accepted it.
     """
 
     #: The plugin's name, its semantic version, and one sentence about it.

@@ -1,7 +1,7 @@
 """What `prepare` returned for this generation: an immutable index or table.
 
-Every call runs in a fresh sandbox, so nothing in a plugin's own memory survives a call. What is costly to
-build and the same for every subject is built once in `prepare` and read here.
+By default every call runs in a fresh sandbox, and what a plugin keeps in its own memory is gone with the
+call. What is costly to build and the same for every subject is built once in `prepare` and read here.
 """
 
 from __future__ import annotations

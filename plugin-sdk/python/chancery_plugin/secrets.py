@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._host import call, interface
+from ._text import checked
 from .errors import CapabilityError, Misconfigured, PluginError, Unavailable
 
 _host = interface("secrets")
@@ -41,4 +42,5 @@ class Secret:
 
 def get(name: str) -> Secret:
     """A handle to the named secret. Raises `SecretError`."""
+    name = checked(name, "the name")
     return Secret(name, call(_host.get, name, otherwise=lambda kind, carried: SecretError(name, kind, carried)))

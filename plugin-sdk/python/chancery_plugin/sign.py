@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._host import call, interface
+from ._text import checked, content
 from .errors import CapabilityError, Internal, Misconfigured, PluginError, Unavailable
 from .jsontext import JsonError, render
 
@@ -42,14 +43,14 @@ def jwt(key: str, claims: dict[str, Any]) -> str:
         text = render(claims, "claims")
     except JsonError as error:
         raise SignError("bad-input", error) from None
-    return call(_host.jwt, key, text, otherwise=SignError)
+    return call(_host.jwt, checked(key, "the key"), text, otherwise=SignError)
 
 
 def detached_jws(key: str, payload: bytes) -> str:
     """Purpose `detached-jws`: a compact JWS with detached payload (RFC 7515, appendix F). Raises `SignError`."""
-    return call(_host.detached_jws, key, bytes(payload), otherwise=SignError)
+    return call(_host.detached_jws, checked(key, "the key"), content(payload, "the payload"), otherwise=SignError)
 
 
 def mac(key: str, message: bytes) -> bytes:
     """Purpose `mac`: HMAC-SHA-256. Raises `SignError`."""
-    return call(_host.mac, key, bytes(message), otherwise=SignError)
+    return call(_host.mac, checked(key, "the key"), content(message, "the message"), otherwise=SignError)

@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ._host import call, case, interface
+from ._host import call, interface
+from ._text import checked
+from ._text import kind as kind_of
 from .errors import CapabilityError, InvalidRequest, Misconfigured, PluginError, Unavailable
-from .jsontext import kind as kind_of
 
 _host = interface("sql")
 
@@ -75,7 +76,8 @@ def run(statement: str, *parameters: Any) -> Rows:
     They may be `None`, `bool`, `int`, `float`, `str`, `bytes`, `Decimal`, `date`, `time`, `datetime`, `UUID`;
     a `dict` or `list` goes as JSON. Raises `SqlError`.
     """
-    found = call(_host.run, statement, [_parameter(value) for value in parameters], otherwise=SqlError)
+    name = checked(statement, "the statement")
+    found = call(_host.run, name, [_parameter(value) for value in parameters], otherwise=SqlError)
     return Rows(found.columns, [tuple(_value(value) for value in row) for row in found.rows], found.truncated)
 
 
@@ -97,6 +99,8 @@ def _parameter(value: Any) -> Any:
         value = bytes(value)
     elif name == "Json":
         value = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if name in ("Text", "Json"):
+        value = checked(value, "a parameter")
     return getattr(_host, f"Value_{name}")(value)
 
 
@@ -126,8 +130,8 @@ def _classes() -> dict[str, tuple[type, ...]]:
 
 
 def _value(value: Any) -> Any:
-    kind, carried = case(value)
-    return json.loads(carried) if kind == "json" else carried
+    carried = getattr(value, "value", None)
+    return json.loads(carried) if type(value) is _host.Value_Json else carried
 
 
 def _text(kind: str, carried: Any) -> str:

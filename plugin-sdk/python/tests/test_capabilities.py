@@ -172,6 +172,31 @@ class Errors(unittest.TestCase):
             sign.jwt("k", {"at": datetime.date(2026, 1, 1)})
         self.assertEqual(caught.exception.kind, "bad-input")
 
+    def test_what_the_host_cannot_take_is_said_with_its_place(self):
+        half = "has half of a surrogate pair"
+        for module, function, arguments, kind, told in [
+            (kv, "get", (5,), TypeError, "the key is an int; a str is expected"),
+            (kv, "get", ("\ud800",), ValueError, f"the key {half}"),
+            (kv, "put", ("k", 5), TypeError, "the value is an int; bytes or a str are expected"),
+            (kv, "put", ("k", "v", "60"), TypeError, "seconds or a timedelta are expected, not a str"),
+            (kv, "delete", (b"k",), TypeError, "the key is a bytes"),
+            (files, "open", (None,), TypeError, "the path is None"),
+            (secrets, "get", ("\udfff",), ValueError, f"the name {half}"),
+            (sign, "jwt", (5, {}), TypeError, "the key is an int"),
+            (sign, "mac", ("k", 5), TypeError, "the message is an int"),
+            (sign, "detached_jws", ("k", None), TypeError, "the payload is None"),
+            (journal, "append", (5,), TypeError, "what is appended is an int"),
+            (journal, "append_lines", (["a", "\ud800"],), ValueError, f"a line {half}"),
+            (sql, "run", (5,), TypeError, "the statement is an int"),
+            (sql, "run", ("s", "\ud800"), ValueError, f"a parameter {half}"),
+            (sql, "run", ("s", {"a": "\ud800"}), ValueError, f"a parameter {half}"),
+        ]:
+            host = mock.Mock(**VALUES)
+            with self.subTest(told=told), mock.patch.object(module, "_host", host), self.assertRaises(kind) as caught:
+                getattr(module, function)(*arguments)
+            self.assertIn(told, str(caught.exception))
+            self.assertEqual(host.method_calls, [])
+
     def test_outside_of_a_component_the_host_is_missed_by_name(self):
         with self.assertRaisesRegex(RuntimeError, "kv.get needs the host"):
             kv.get("k")

@@ -1,6 +1,6 @@
-import contextlib
 import datetime
 import io
+import logging
 import os
 import sys
 import tempfile
@@ -27,6 +27,7 @@ from chancery_plugin import (
     _failure,
     _output,
     _preload,
+    log,
     pointer,
 )
 from chancery_plugin._host import MissingImport, case
@@ -79,10 +80,15 @@ class Answers(unittest.TestCase):
             self.assertEqual(str(caught.exception), said)
         with self.assertRaisesRegex(_answers.WrongAnswer, r"issue returned None; Credential\(format, body\) or Ticket"):
             _answers.issuance("issue", None)
-        with self.assertRaisesRegex(
-            _answers.WrongAnswer, "Ticket.retry_after is a str; seconds or a timedelta are expected"
-        ):
-            _answers.issuance("issue", Ticket(b"", "5"))
+        for wait, said in (("5", "a str"), (True, "a bool"), (None, "None"), (float("nan"), "a float")):
+            with self.assertRaisesRegex(
+                _answers.WrongAnswer, f"Ticket.retry_after is {said}; seconds or a timedelta are expected"
+            ):
+                _answers.issuance("issue", Ticket(b"", wait))
+
+    def test_texts_of_answers_have_only_what_unicode_has(self):
+        credential = Credential("ldp_vc\ud800", "\ud800", external_id="e\udfff")
+        self.assertEqual(_answers.issuance("issue", credential), ("issued", ("ldp_vc?", b"?", "e?", "{}")))
 
     def test_durations_are_cut_to_what_the_contract_can_say(self):
         self.assertEqual(milliseconds(datetime.timedelta(days=400), 32), 2**32 - 1)
@@ -166,6 +172,44 @@ class Output(unittest.TestCase):
         self.assertEqual(lines, ["ab", "c", "d"])
         stream.write("x" * 10_000)
         self.assertEqual(len(lines[-1]), 10_000)
+
+    def test_a_wrong_call_of_logging_is_a_line_about_itself(self):
+        class Mute:
+            def __str__(self):
+                raise RuntimeError("no")
+
+        root = logging.getLogger()
+        with mock.patch.object(root, "handlers", []), mock.patch.object(root, "level", logging.WARNING):
+            _output._redirect_logging(logging)
+            for message, arguments, told in [
+                ("%d", ("Ada",), "a wrong call of logging: %d"),
+                ("%s", ("Ada", "Otieno"), "a wrong call of logging: %s"),
+                ("none", ("Ada",), "a wrong call of logging: none"),
+                ("%(name)s", ({"nam": "Ada"},), "a wrong call of logging: %(name)s"),
+                (Mute(), (), "a wrong call of logging: a Mute"),
+                ("%s", (Mute(),), "a wrong call of logging: %s"),
+            ]:
+                with self.subTest(told=told), mock.patch.object(_output.log, "error") as error:
+                    logging.getLogger("a.b").error(message, *arguments)
+                [call] = error.call_args_list
+                self.assertEqual((call.args[0], call.kwargs["logger"]), (told, "a.b"))
+                self.assertRegex(call.kwargs["at"], r"test_component\.py:\d+$")
+                # What was to be logged may be about a person.
+                self.assertNotIn("Ada", f"{call.args} {call.kwargs}")
+            with mock.patch.object(_output.log, "warn") as warn:
+                logging.warning("%d of %s", 1, "two")
+            warn.assert_called_once_with("1 of two")
+
+    def test_a_line_never_fails(self):
+        class Mute:
+            def __str__(self):
+                raise RuntimeError("no")
+
+        said = io.StringIO()
+        with mock.patch.object(sys, "stdout", said):
+            log.info("\ud800", **{"\udfff": Mute(), "b": "\ud800"})
+            log.info(Mute())
+        self.assertEqual(said.getvalue(), "info ? ?=a Mute b=?\ninfo a Mute\n")
 
 
 class Finding(unittest.TestCase):
@@ -277,7 +321,7 @@ class Finding(unittest.TestCase):
 
     def test_a_failure_is_printed_for_the_build_and_ends_it(self):
         said = io.StringIO()
-        with contextlib.redirect_stderr(said), self.assertRaises(SystemExit):
+        with mock.patch.object(sys, "__stderr__", said), self.assertRaises(SystemExit):
             _entry.export("json", "src/json.py", "audit")
         lines = said.getvalue().splitlines()
         self.assertEqual((lines[0], lines[-1]), (_entry.BEGIN, _entry.END))

@@ -1,5 +1,6 @@
 import datetime
 import unittest
+from unittest import mock
 
 from chancery_plugin import Internal, Misconfigured, Unavailable, http
 from chancery_plugin._httperror import HttpError, kind_of
@@ -34,6 +35,29 @@ class Addresses(unittest.TestCase):
 
     def test_a_component_cannot_end_itself(self):
         self.assertEqual(http.quote("a-b._~é/?#&=%\r\n "), "a-b._~%C3%A9%2F%3F%23%26%3D%25%0D%0A%20")
+
+
+class Requests(unittest.TestCase):
+    def sent(self, remaining=5.0, **options):
+        with (
+            mock.patch.object(http.trace, "remaining", return_value=remaining),
+            mock.patch.object(http.trace, "traceparent", return_value=None),
+            mock.patch.object(http._wire, "send", return_value=(200, [], b"")) as send,
+        ):
+            http.post("https://h/", **options)
+        return send.call_args.args
+
+    def test_what_is_left_of_the_call_is_not_all_waited_for(self):
+        for remaining, timeout, limit in [(5.0, None, 4.9), (0.05, None, 0.001), (0, None, 0.001), (5.0, 3.0, 3.0), (5.0, 9.0, 9.0)]:  # fmt: skip
+            with self.subTest(remaining=remaining, timeout=timeout):
+                self.assertAlmostEqual(self.sent(remaining, timeout=timeout)[-1], limit)
+
+    def test_a_body_is_bytes_or_a_text(self):
+        for body, sent in [(None, b""), ("ü", "ü".encode()), (b"x", b"x"), (memoryview(b"y"), b"y")]:
+            self.assertEqual(self.sent(body=body)[3], sent)
+        for body, kind in [(5, TypeError), (["x"], TypeError), ("\ud800", ValueError)]:
+            with self.assertRaises(kind):
+                self.sent(body=body)
 
 
 class Answers(unittest.TestCase):

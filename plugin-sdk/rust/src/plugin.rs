@@ -8,9 +8,10 @@ use crate::Error;
 /// A plugin of any kind. What it does is another trait beside this one:
 /// [`DataProvider`](crate::DataProvider), [`VcIssuer`](crate::VcIssuer) or [`AuditSink`](crate::AuditSink).
 ///
-/// Every call of the host runs in a fresh sandbox: it builds the value with [`new`](Self::new),
-/// calls one other method, and throws everything away. The host asks in this order before the
-/// plugin serves: `description`, `new`, `prepare`, `health`.
+/// Every call of the host builds the value with [`new`](Self::new), calls one other method, and drops
+/// the value. By default every call also has a fresh sandbox; an operator may let calls of one issuer
+/// share one (`instance = "warm"`), so a static may or may not be what an earlier call left. The host
+/// asks in this order before the plugin serves: `description`, `new`, `prepare`, `health`.
 pub trait Plugin: Sized {
     /// The operator's `[config]`. `()` where the plugin takes none; an unknown or missing member is
     /// reported to the operator by its path.

@@ -1,7 +1,8 @@
 //! What [`Plugin::prepare`] returned for this generation: an immutable index or table.
 //!
-//! Every call runs in a fresh sandbox, so nothing in a plugin's own memory survives a call. What is
-//! costly to build and the same for every subject is built once in `prepare` and read here.
+//! A call can rely on nothing that an earlier one left in the plugin's own memory: by default its
+//! sandbox is fresh. What is costly to build and the same for every subject is built once in `prepare`
+//! and read here.
 //!
 //! [`Plugin::prepare`]: crate::Plugin::prepare
 

@@ -6,7 +6,7 @@
 // { "message": …, "hint": … } for what the author has to mend. Anything else is a defect of the toolchain.
 
 import { createRequire } from "node:module";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -97,7 +97,7 @@ async function bundled() {
     metafile: true,
     sourcemap: "external",
     sourcesContent: false,
-    plugins: [{ name: "chancery", setup: resolveModules }],
+    plugins: [{ name: "chancery", setup: rules }],
   };
   let made;
   try {
@@ -127,7 +127,7 @@ function howToGet(module) {
   return `Where ${name} is a package of npm, \`npm install ${name}\` in the project: it becomes a part of the bundle.`;
 }
 
-function resolveModules(build) {
+function rules(build) {
   build.onResolve({ filter: /^chancery(\/|$)/ }, ({ path }) => sdkModule(path));
   build.onResolve({ filter: /^(chancery|wasi):/ }, ({ path }) => hostModule(path));
   build.onResolve({ filter: /\/engine\.js$/ }, ({ resolveDir }) =>
@@ -136,6 +136,15 @@ function resolveModules(build) {
       : undefined,
   );
   build.onResolve({ filter: /^[^./]/ }, ({ path }) => nodeModule(path));
+  build.onLoad({ filter: /./, namespace: "file" }, ({ path }) => outside(path));
+}
+
+/** A bundle goes to others: nothing gets into it that the author did not put into the project. */
+function outside(path) {
+  const file = realpathSync(path);
+  if (file.startsWith(`${job.root}/`)) return undefined;
+  const notes = [{ text: "Copy it into the project; what comes from npm, `npm install` in the project." }];
+  return { errors: [{ text: `${file} is outside of the project`, notes }] };
 }
 
 function sdkDir() {
@@ -220,7 +229,7 @@ async function componentize({ code, lines }) {
 }
 
 async function quickJs(source, file, lines) {
-  const { componentize } = load("componentize-qjs");
+  const { componentize } = engineOfThisMachine();
   const { wit, gen, world } = job;
   try {
     const made = await componentize({
@@ -234,6 +243,19 @@ async function quickJs(source, file, lines) {
     return made.component;
   } catch (error) {
     throw atTopLevel(error, lines);
+  }
+}
+
+/** The toolchain in JavaScript is the same everywhere; the engine in it is not. */
+function engineOfThisMachine() {
+  try {
+    return load("componentize-qjs");
+  } catch (error) {
+    if (existsSync(join(job.tools, "node_modules/@andreiltd"))) throw error;
+    throw new Fault(
+      `QuickJS is not published for this machine (${process.platform}, ${process.arch})`,
+      "Build on Linux (x64 with glibc or musl, arm64 with glibc) or macOS (arm64, x64): the component runs on every host",
+    );
   }
 }
 

@@ -11,6 +11,7 @@
 //! | `http`, `load`, `wallet` | the load generator: keep-alive connections, key proofs |
 //! | `site`, `peer` | the two servers that are put under load |
 //! | `whole` | one file a question that is put to them |
+//! | `section` | the names of what can be measured by itself |
 //! | `report` | the tables, the ratios, the goals, the budget of one request, the JSON |
 
 mod example;
@@ -23,6 +24,7 @@ mod peer;
 mod plugins;
 mod process;
 mod report;
+mod section;
 mod site;
 mod status;
 mod wallet;
@@ -34,6 +36,7 @@ use clap::Parser;
 use machine::Machine;
 use measure::Effort;
 use report::Report;
+use section::Section;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -59,12 +62,21 @@ struct Arguments {
     /// Seconds instead of minutes: shows that everything runs, its figures are rough
     #[arg(long)]
     quick: bool,
+    /// Measure these alone, separated by commas
+    #[arg(long, value_name = "SECTION", value_delimiter = ',')]
+    only: Vec<Section>,
     /// Leave the peer out
     #[arg(long)]
     no_peers: bool,
     /// Write every figure to this file
     #[arg(long)]
     json: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn wants(&self, section: Section) -> bool {
+        section.is_in(&self.only)
+    }
 }
 
 fn main() -> ExitCode {
@@ -88,11 +100,19 @@ fn run(arguments: &Arguments) -> Result<()> {
 
     let mut report = Report::new(Machine::here(arguments.quick)?);
     // First: what others leave behind would hide what the lists take.
-    status::measure_memory(&mut report)?;
-    parts::measure(&mut report, &effort, &example, arguments, work.path())?;
+    if arguments.wants(Section::StatusMemory) {
+        status::measure_memory(&mut report)?;
+    }
+    if arguments.wants(Section::Parts) {
+        parts::measure(&mut report, &effort, &example, arguments, work.path())?;
+    }
     plugins::measure(&mut report, &effort, arguments, work.path())?;
-    status::measure(&mut report, &effort, arguments, work.path())?;
-    whole::measure(&mut report, &effort, arguments, work.path())?;
+    if arguments.wants(Section::Status) {
+        status::measure(&mut report, &effort, arguments, work.path())?;
+    }
+    if arguments.wants(Section::Whole) {
+        whole::measure(&mut report, &effort, arguments, work.path())?;
+    }
     report.print();
     if let Some(path) = &arguments.json {
         fs::write(path, report.to_json()?)?;

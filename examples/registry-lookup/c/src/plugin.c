@@ -44,7 +44,10 @@ bool chancery_fetch(const chancery_request *request, chancery_data *data, chance
 
     data->claims = claims;
     const chancery_sql_value *valid_until = chancery_sql_column(&people, 0, "valid_until");
-    if (valid_until != NULL && valid_until->integer > 0) data->valid_until = (uint64_t)valid_until->integer;
+    if (valid_until != NULL && valid_until->type == CHANCERY_SQL_INT) {
+        // Before 1970 is over as well, and 0 would mean that there is no end.
+        data->valid_until = valid_until->integer > 0 ? (uint64_t)valid_until->integer : 1;
+    }
     const chancery_sql_value *photo = chancery_sql_column(&people, 0, "photo");
     if (photo == NULL || photo->type != CHANCERY_SQL_BYTES) return true;
     return chancery_attach(data, "photo", "image/png", photo->bytes, error);

@@ -19,5 +19,5 @@ pub mod project;
 pub mod tools;
 pub mod world;
 
-pub use project::{Language, Project, ProjectError};
+pub use project::{Language, Project, ProjectError, write_by_rename};
 pub use tools::{Tools, ToolsError};

@@ -42,10 +42,6 @@ pub enum NewError {
     /// The template has no use for what is wanted. Carries what to do instead.
     #[error("{0}")]
     Refused(String),
-    #[error(
-        "{0} plugins are experimental and have no template: `chancery plugin new` takes rust, js, ts, python and c"
-    )]
-    NoTemplate(Language),
     #[error("the template's {file}: {message}")]
     Template { file: String, message: String },
     #[error("{}: {source}", path.display())]
@@ -60,8 +56,6 @@ struct Variables<'a> {
     name: &'a str,
     /// The name as a heading: `Farmer registry`.
     title: String,
-    /// The name with underscores: a crate's or module's.
-    crate_name: String,
     /// The name as WIT spells it.
     wit_name: String,
     kind: String,
@@ -72,16 +66,10 @@ struct Variables<'a> {
     version: &'static str,
 }
 
-/// The grant file is called after the plugin, and must not take the place of these.
-const FILES_OF_OTHERS: [&str; 4] = ["cargo", "cases", "plugin", "pyproject"];
-
 /// Makes the project `path`, whose last part is the plugin's name. Whole or not at all.
 pub fn create(path: &Path, language: Language, kind: Kind, wants: &BTreeSet<Want>) -> Result<Project, NewError> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     checked_name(&name).map_err(NewError::Name)?;
-    if FILES_OF_OTHERS.contains(&name.as_str()) {
-        return Err(NewError::Name(format!("{name}.toml is another file of a project: choose another name")));
-    }
     if language == Language::Rust && RUST_KEEPS.contains(&name.replace('-', "_").as_str()) {
         return Err(NewError::Name(format!("{name} is a word that Rust keeps for itself: choose another name")));
     }
@@ -92,26 +80,74 @@ pub fn create(path: &Path, language: Language, kind: Kind, wants: &BTreeSet<Want
     let files = render(&Variables {
         name: &name,
         title: title(&name),
-        crate_name: name.replace('-', "_"),
         wit_name: wit_name(&name),
         kind: kind.to_string(),
         language: language.folder(),
         wants: Want::ALL.iter().map(|want| (want.name(), wants.contains(want))).collect(),
         version: CONTRACT_VERSION,
     })?;
-    if !files.iter().any(|(file, _)| file.starts_with("src/")) {
-        return Err(NewError::NoTemplate(language));
-    }
     put(path, &files)?;
     Ok(Project::open(path)?)
 }
 
-/// Rust's keywords, and the crates that come with the compiler.
-const RUST_KEEPS: [&str; 44] = [
-    "alloc", "as", "async", "await", "break", "const", "continue", "core", "crate", "dyn", "else", "enum", "extern",
-    "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return",
-    "self", "static", "std", "struct", "super", "test", "trait", "true", "try", "type", "unsafe", "use", "where",
-    "while", "yield", "gen",
+/// Rust's keywords, those that are none yet, and the crates that come with the compiler.
+const RUST_KEEPS: [&str; 56] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 impl Want {
@@ -261,7 +297,8 @@ mod tests {
     /// The template of every language, for everything that it takes, is a project with a world that says so.
     #[test]
     fn every_template_is_a_project() {
-        let languages = [Language::Rust, Language::JavaScript, Language::TypeScript, Language::Python, Language::C];
+        let languages =
+            [Language::Rust, Language::JavaScript, Language::TypeScript, Language::Python, Language::C, Language::Go];
         let dir = tempfile::tempdir().unwrap();
         for language in languages {
             for (kind, names, capabilities) in [
@@ -325,11 +362,19 @@ mod tests {
         for name in ["People", "a_b", "9", "..", "", "a--b", "a-", "a-9"] {
             assert!(matches!(make(name, Language::C), Err(NewError::Name(_))), "{name}");
         }
-        assert!(matches!(make("match", Language::Rust), Err(NewError::Name(_))));
-        assert!(matches!(make("golang", Language::Go), Err(NewError::NoTemplate(Language::Go))));
-        assert!(!dir.path().join("golang").exists());
+        for name in ["match", "box", "proc-macro", "core"] {
+            assert!(matches!(make(name, Language::Rust), Err(NewError::Name(_))), "{name}");
+        }
+        for name in ["cases", "plugin", "cargo", "rust-toolchain", "con"] {
+            assert!(matches!(make(name, Language::Python), Err(NewError::Name(_))), "{name}");
+            assert!(!dir.path().join(name).exists(), "{name}");
+        }
         make("empty", Language::C).unwrap();
         make("deep/er/people", Language::C).unwrap();
+        // Only folders of a project are called so.
+        for name in ["sdk", "build", "wit", "src", "target"] {
+            make(name, Language::C).unwrap();
+        }
         assert_eq!(fs::read_to_string(dir.path().join("full/precious")).unwrap(), "kept");
     }
 

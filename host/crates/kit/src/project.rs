@@ -1,6 +1,7 @@
 //! A plugin project on disk.
 
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -93,7 +94,7 @@ impl Language {
             Self::TypeScript => "src/plugin.ts",
             Self::Python => "src/plugin.py",
             Self::C => "src/plugin.c",
-            Self::Go => "main.go",
+            Self::Go => "src/plugin.go",
         }
     }
 
@@ -127,7 +128,7 @@ impl FromStr for Language {
             "python" | "py" => Self::Python,
             "c" => Self::C,
             "go" => Self::Go,
-            _ => return Err("plugins are written in rust, js, ts, python or c".to_owned()),
+            _ => return Err("plugins are written in rust, js, ts, python, c or go".to_owned()),
         })
     }
 }
@@ -269,13 +270,31 @@ pub(crate) fn checked_name(name: &str) -> Result<(), String> {
     let words = !name.contains("--") && !name.ends_with('-');
     // WIT wants a letter after each hyphen.
     let starts = name.split('-').all(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
-    if rest.is_some_and(|rest| rest.chars().all(allowed)) && words && starts && name.len() <= MAX_NAME {
-        return Ok(());
+    if !(rest.is_some_and(|rest| rest.chars().all(allowed)) && words && starts && name.len() <= MAX_NAME) {
+        return Err(format!(
+            "{name:?} is not a plugin's name: use lower-case words of letters and digits, joined by single hyphens, such \
+             as farmer-registry; at most {MAX_NAME} characters"
+        ));
     }
-    Err(format!(
-        "{name:?} is not a plugin's name: use lower-case words of letters and digits, joined by single hyphens, such as \
-         farmer-registry; at most {MAX_NAME} characters"
-    ))
+    if FILES_OF_OTHERS.contains(&name) {
+        return Err(format!(
+            "{name}.toml is the name of another file, and a grant file is called so: choose another name"
+        ));
+    }
+    if is_device(name) {
+        return Err(format!("{name} is a device on Windows, where no file can have that name: choose another one"));
+    }
+    Ok(())
+}
+
+/// What the grant file would take the place of: files of a project, and of tools that look for them there.
+const FILES_OF_OTHERS: [&str; 9] =
+    ["cargo", "cases", "clippy", "plugin", "pyproject", "ruff", "rust-toolchain", "rustfmt", "uv"];
+
+/// Authors on Windows check projects out too.
+fn is_device(name: &str) -> bool {
+    let numbered = |kind| name.strip_prefix(kind).is_some_and(|rest| matches!(rest.as_bytes(), [b'1'..=b'9']));
+    ["aux", "con", "nul", "prn"].contains(&name) || numbered("com") || numbered("lpt")
 }
 
 /// What `sdk/` holds: the contract and the language's SDK.
@@ -307,4 +326,68 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(path, content)
+}
+
+/// Writes a file where a running host may watch the folder: it never sees half of one, and no change where there is none.
+pub fn write_by_rename(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if std::fs::read(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    // What the umask leaves of it, as for any other file.
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let mut beside = tempfile::Builder::new().prefix(".").suffix(".tmp").permissions(mode).tempfile_in(folder)?;
+    beside.write_all(content)?;
+    beside.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn names_that_are_files_of_others_are_refused() {
+        for name in ["people", "a1", "com", "com10", "lpt-a", "console", "cargo-registry", "sdk", "build"] {
+            checked_name(name).unwrap();
+        }
+        for name in FILES_OF_OTHERS {
+            assert!(checked_name(name).unwrap_err().starts_with(&format!("{name}.toml is the name of another file")));
+        }
+        for name in ["aux", "con", "nul", "prn", "com1", "lpt9"] {
+            assert!(checked_name(name).unwrap_err().starts_with(&format!("{name} is a device on Windows")));
+        }
+    }
+
+    #[test]
+    fn a_manifest_cannot_say_what_new_refuses() {
+        let error = Project::parse(PathBuf::new(), "name = \"cases\"\nlanguage = \"c\"").unwrap_err();
+        assert!(error.starts_with("cases.toml is the name of another file"), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_only_when_it_differs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/people.wasm");
+        let inode = || std::fs::metadata(&path).unwrap().ino();
+        write_by_rename(&path, b"first").unwrap();
+        let first = inode();
+        write_by_rename(&path, b"first").unwrap();
+        assert_eq!(inode(), first, "nothing has changed");
+        // Whoever reads the old file reads it to its end.
+        let reader = std::fs::File::open(&path).unwrap();
+        write_by_rename(&path, b"second").unwrap();
+        assert_ne!(inode(), first);
+        assert_eq!(std::io::read_to_string(reader).unwrap(), "first");
+        assert_eq!(std::fs::read(&path).unwrap(), b"second");
+        assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 1, "nothing is left beside it");
+        let plain = dir.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode();
+        assert_eq!(mode(&path), mode(&plain), "others may read it, as any other file");
+    }
 }

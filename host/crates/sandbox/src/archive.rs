@@ -23,78 +23,107 @@ pub(crate) struct Files {
     pub(crate) signature: Option<Vec<u8>>,
 }
 
+/// Why a release cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArchiveError {
+    #[error("no releases are kept here")]
+    NotKept,
+    #[error("{0}")]
+    Unreadable(String),
+}
+
 /// The directory with the releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Archive {
-    dir: PathBuf,
+    /// Absent where nobody goes back: nothing is kept then.
+    dir: Option<PathBuf>,
 }
 
 impl Archive {
     pub(crate) fn new(cache_dir: &Path) -> Self {
-        Self { dir: cache_dir.join("releases") }
+        Self { dir: Some(cache_dir.join("releases")) }
+    }
+
+    /// Keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self { dir: None }
     }
 
     /// Keeps a release as the newest one. Failure costs the way back to it and nothing else.
     pub(crate) fn put(&self, plugin: &str, release: &str, files: &Files) {
-        if let Err(error) = self.write(plugin, release, files).and_then(|()| self.prune(plugin)) {
-            let dir = self.dir.display();
+        let Some(dir) = self.of(plugin) else { return };
+        if let Err(error) = write(&dir, release, files).and_then(|()| prune(&dir)) {
+            let dir = dir.display();
             tracing::warn!(%dir, %error, plugin, "the release could not be kept: there will be no way back to it");
         }
     }
 
-    pub(crate) fn get(&self, plugin: &str, release: &str) -> Result<Files, String> {
-        let dir = self.dir.join(plugin).join(release);
+    pub(crate) fn get(&self, plugin: &str, release: &str) -> Result<Files, ArchiveError> {
+        let dir = self.of(plugin).ok_or(ArchiveError::NotKept)?.join(release);
+        Files::read(&dir).map_err(ArchiveError::Unreadable)
+    }
+
+    /// The releases of a plugin, newest first.
+    pub(crate) fn list(&self, plugin: &str) -> Vec<String> {
+        self.of(plugin).map(|dir| newest_first(&dir)).unwrap_or_default()
+    }
+
+    fn of(&self, plugin: &str) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join(plugin))
+    }
+}
+
+impl Files {
+    fn read(dir: &Path) -> Result<Self, String> {
         let wasm = read_regular(&dir.join("plugin.wasm"), MAX_WASM_BYTES, "the most a component may have")?;
         let grant = read_regular(&dir.join("plugin.toml"), MAX_GRANT_BYTES, "grant file")?;
         let grant = String::from_utf8(grant).map_err(|_| "the grant file is not UTF-8 text".to_owned())?;
         let signature = dir.join("plugin.wasm.sig");
         let signature = signature.exists().then(|| read_regular(&signature, MAX_SIGNATURE_BYTES, "signature"));
-        Ok(Files { wasm, grant, signature: signature.transpose()? })
+        Ok(Self { wasm, grant, signature: signature.transpose()? })
     }
+}
 
-    /// The releases of a plugin, newest first.
-    pub(crate) fn list(&self, plugin: &str) -> Vec<String> {
-        let mut releases = self.entries(plugin).unwrap_or_default();
-        releases.sort_by(|a, b| b.cmp(a));
-        releases.into_iter().map(|(_, release)| release).collect()
+/// Writes a release below the folder of its plugin.
+fn write(plugin: &Path, release: &str, files: &Files) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(plugin)?;
+    let target = plugin.join(release);
+    if target.exists() {
+        // It was put into service again: the newest one.
+        return fs::File::open(&target)?.set_modified(file_time());
     }
+    let temporary = plugin.join(format!(".{release}"));
+    if temporary.exists() {
+        fs::remove_dir_all(&temporary)?;
+    }
+    DirBuilder::new().mode(0o700).create(&temporary)?;
+    fs::write(temporary.join("plugin.wasm"), &files.wasm)?;
+    fs::write(temporary.join("plugin.toml"), &files.grant)?;
+    if let Some(signature) = &files.signature {
+        fs::write(temporary.join("plugin.wasm.sig"), signature)?;
+    }
+    fs::rename(temporary, target)
+}
 
-    fn write(&self, plugin: &str, release: &str, files: &Files) -> io::Result<()> {
-        let parent = self.dir.join(plugin);
-        DirBuilder::new().recursive(true).mode(0o700).create(&parent)?;
-        let target = parent.join(release);
-        if target.exists() {
-            // It was put into service again: the newest one.
-            return fs::File::open(&target)?.set_modified(file_time());
-        }
-        let temporary = parent.join(format!(".{release}"));
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary)?;
-        }
-        DirBuilder::new().mode(0o700).create(&temporary)?;
-        fs::write(temporary.join("plugin.wasm"), &files.wasm)?;
-        fs::write(temporary.join("plugin.toml"), &files.grant)?;
-        if let Some(signature) = &files.signature {
-            fs::write(temporary.join("plugin.wasm.sig"), signature)?;
-        }
-        fs::rename(temporary, target)
-    }
+fn prune(plugin: &Path) -> io::Result<()> {
+    newest_first(plugin).iter().skip(KEEP).try_for_each(|release| fs::remove_dir_all(plugin.join(release)))
+}
 
-    fn prune(&self, plugin: &str) -> io::Result<()> {
-        let releases = self.list(plugin);
-        releases.iter().skip(KEEP).try_for_each(|release| fs::remove_dir_all(self.dir.join(plugin).join(release)))
-    }
+fn newest_first(plugin: &Path) -> Vec<String> {
+    let mut releases = entries(plugin).unwrap_or_default();
+    releases.sort_by(|a, b| b.cmp(a));
+    releases.into_iter().map(|(_, release)| release).collect()
+}
 
-    fn entries(&self, plugin: &str) -> io::Result<Vec<(SystemTime, String)>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(self.dir.join(plugin))? {
-            let entry = entry?;
-            if let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')) {
-                found.push((entry.metadata()?.modified()?, name.to_owned()));
-            }
+fn entries(plugin: &Path) -> io::Result<Vec<(SystemTime, String)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(plugin)? {
+        let entry = entry?;
+        if let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.')) {
+            found.push((entry.metadata()?.modified()?, name.to_owned()));
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -118,6 +147,14 @@ mod tests {
         assert_eq!(archive.list("p")[0], "b");
         assert_eq!(archive.get("p", "c").unwrap(), files("c"));
         assert!(archive.get("p", "a").is_err());
+    }
+
+    #[test]
+    fn nothing_is_kept_where_nobody_goes_back() {
+        let archive = Archive::none();
+        archive.put("p", "a", &files("a"));
+        assert!(archive.list("p").is_empty());
+        assert!(matches!(archive.get("p", "a"), Err(ArchiveError::NotKept)));
     }
 
     #[test]

@@ -113,7 +113,8 @@ fn show_problems(problems: &[ConfigProblem]) -> String {
 /// A lifecycle call that gave no answer, or an error.
 fn failed(stage: Stage, call: &str, error: &CallError) -> Failure {
     let may_pass = match error {
-        CallError::Unavailable { .. } => true,
+        // Its source, or room for its sandbox: not the plugin's doing.
+        CallError::Unavailable { .. } | CallError::Busy { .. } => true,
         // A `prepare` that only waits would hold up the loading of every other plugin, again and again.
         CallError::Limit { which: LimitKind::Wall, .. } => call != "prepare",
         CallError::Limit { which, .. } => *which == LimitKind::Cpu,
@@ -121,4 +122,22 @@ fn failed(stage: Stage, call: &str, error: &CallError) -> Failure {
     };
     let reason = format!("{call}: {}", error.detail());
     Failure { outcome: Outcome::Rejected { stage, reason }, may_pass }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        let plugin = || "p".to_owned();
+        let limit = |which| CallError::Limit { plugin: plugin(), which, detail: String::new() };
+        let may_pass = |call, error| failed(Stage::Probed, call, &error).may_pass;
+        assert!(may_pass("health", CallError::Busy { plugin: plugin(), retry_after: Duration::from_secs(1) }));
+        assert!(may_pass("health", limit(LimitKind::Wall)) && !may_pass("prepare", limit(LimitKind::Wall)));
+        assert!(may_pass("prepare", limit(LimitKind::Cpu)) && !may_pass("health", limit(LimitKind::Memory)));
+        assert!(!may_pass("health", CallError::Trapped { plugin: plugin(), detail: String::new() }));
+    }
 }

@@ -76,7 +76,8 @@ pub(crate) async fn compile(mode: &CompileMode, engine: &Engine, wasm: Vec<u8>) 
 
 fn precompile(engine: &Engine, wasm: &[u8]) -> Result<Vec<u8>, String> {
     let code = engine.precompile_component(wasm);
-    code.map_err(|error| format!("it does not compile: {error:#}"))
+    // It may quote names of the component.
+    code.map_err(|error| escaped(&format!("it does not compile: {error:#}")))
 }
 
 fn limit_this_process() -> Result<(), String> {

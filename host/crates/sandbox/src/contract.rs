@@ -7,6 +7,7 @@ use wasmtime::component::types::Component;
 
 use crate::grant::Grant;
 use crate::status::Kind;
+use crate::text::escaped;
 use crate::versions::{ContractVersion, Contracts};
 
 /// The two packages of the contract.
@@ -124,7 +125,8 @@ impl Shape {
 pub(crate) fn examine(engine: &Engine, component: &Component, contracts: &Contracts) -> Result<Shape, String> {
     let imports: Vec<&str> = component.imports(engine).map(|(name, _)| name).collect();
     let exports: Vec<&str> = component.exports(engine).map(|(name, _)| name).collect();
-    judge(&imports, &exports, contracts)
+    // A name may hold any character: `url=<…>`.
+    judge(&imports, &exports, contracts).map_err(|reason| escaped(&reason))
 }
 
 fn judge(imports: &[&str], exports: &[&str], contracts: &Contracts) -> Result<Shape, String> {

@@ -19,7 +19,7 @@ use crate::guest::{CallContext, Guest, World};
 use crate::limits::Limits;
 use crate::pool::Share;
 use crate::request::PluginRequest;
-use crate::status::{Kind, Serving};
+use crate::status::{Instance, Kind, Serving};
 use crate::text::{cut, escaped};
 use crate::versions::ContractVersion;
 use crate::versions::exports::{AuditPre, DataProviderPre, Exports, VcIssuancePre};
@@ -83,6 +83,11 @@ impl Kinds {
 impl Generation {
     pub(crate) fn plugin(&self) -> &str {
         &self.world.plugin
+    }
+
+    /// Which sandbox a call has.
+    pub(crate) fn instance(&self) -> Instance {
+        Instance::of(self.share.is_warm())
     }
 
     pub(crate) fn invalid(&self, detail: String) -> CallError {

@@ -134,7 +134,6 @@ impl Guest {
         self.cpu = CpuMeter::of(budget);
         self.log = LogMeter::of(budget);
         self.blob_bytes_left = budget.blobs;
-        self.output.clear();
         self.http.begin(budget.http_requests);
         self.sql_runs_left = budget.sql_runs;
         self.kv_operations_left = budget.kv_operations;
@@ -144,6 +143,7 @@ impl Guest {
     /// A call is over: nothing that the host keeps for it stays. Whether a further call may follow.
     pub(crate) fn end(&mut self) -> bool {
         self.context = CallContext::nobodys(self.context.deadline);
+        self.output.clear();
         let mut handles = 0;
         for entry in self.table.iter_mut() {
             handles += 1;

@@ -65,5 +65,6 @@ pub use options::{Control, Controls, Held, SandboxOptions};
 pub use request::{AuditEvent, AuditOutcome, Holder, PluginRequest, PollRequest};
 pub use sandbox::Sandbox;
 pub use status::{Calls, Instance, Kind, PluginStatus, Serving, Stage};
+pub use text::printable;
 pub use trust::{SignatureCheck, Trust};
 pub use versions::{ContractVersion, Contracts};

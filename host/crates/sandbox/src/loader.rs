@@ -100,7 +100,7 @@ impl Loader {
             ceilings: options.ceilings.clone(),
             compile: options.compile.clone(),
             cache: Cache::open(&options.cache_dir, options.cache_key, digest).map(Arc::new),
-            archive: Archive::new(&options.cache_dir),
+            archive: if options.archive { Archive::new(&options.cache_dir) } else { Archive::none() },
             ports: options.ports.clone(),
             trust: options.trust.clone(),
             contracts: options.contracts.clone(),
@@ -144,7 +144,7 @@ impl Loader {
     /// The same for an earlier release.
     pub(crate) async fn verify_former(&self, name: &str, release: &str) -> Result<Verified, Failure> {
         let (archive, plugin, wanted) = (self.archive.clone(), name.to_owned(), release.to_owned());
-        let read = blocking(move || archive.get(&plugin, &wanted)).await.flatten();
+        let read = blocking(move || archive.get(&plugin, &wanted).map_err(|error| error.to_string())).await.flatten();
         let reason = |reason| format!("the earlier release {release} cannot be put into service: {reason}");
         let verified = self.checked(name, read.map_err(|e| rejected(Stage::Verified, reason(e)))?).await?;
         if verified.release != release {

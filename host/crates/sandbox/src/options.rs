@@ -20,6 +20,9 @@ pub struct SandboxOptions {
     /// Where compiled plugins are kept. Made with mode 0700 when missing; what is in it is native
     /// code, so entries are authenticated with `cache_key`.
     pub cache_dir: PathBuf,
+    /// Whether the bytes of the last releases are kept below `cache_dir`, to go back to. Without, no such directory is
+    /// made, and going back is refused.
+    pub archive: bool,
     /// Authenticates the compile cache. Must be the same at every start, and secret.
     pub cache_key: [u8; 32],
     /// Where compilation happens.
@@ -75,6 +78,7 @@ impl SandboxOptions {
         Self {
             plugin_dir: plugin_dir.into(),
             cache_dir: cache_dir.into(),
+            archive: true,
             cache_key,
             compile,
             ceilings: Limits::ceilings(),
@@ -94,6 +98,7 @@ impl fmt::Debug for SandboxOptions {
         f.debug_struct("SandboxOptions")
             .field("plugin_dir", &self.plugin_dir)
             .field("cache_dir", &self.cache_dir)
+            .field("archive", &self.archive)
             .field("cache_key", &"[redacted]")
             .field("compile", &self.compile)
             .field("ceilings", &self.ceilings)

@@ -4,10 +4,13 @@
 //! What waits takes room in the engine and holds nothing else: a call that needs the room gets it, from
 //! whoever waited longest. A sandbox is only ever given to a call of the generation and the issuer that
 //! it worked for before.
+//!
+//! Room is what the engine has: one that is thrown out takes it until it is gone, and to go takes as long as a
+//! short call. That happens outside of the lock, and whoever needs the very room waits for it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::grant::Warm;
@@ -21,11 +24,15 @@ pub(crate) struct Pool<T> {
     room: usize,
     seed: u64,
     state: Mutex<State<T>>,
+    /// Told of each one that was thrown out and is gone.
+    gone: Condvar,
 }
 
 #[derive(Debug)]
 struct State<T> {
     running: usize,
+    /// Thrown out, and not gone yet.
+    leaving: usize,
     /// The one that has waited longest is the first.
     waiting: VecDeque<Waiting<T>>,
     generations: u64,
@@ -61,11 +68,20 @@ pub(crate) struct Seat<T> {
     uses_left: u32,
 }
 
+/// A sandbox that is thrown out. Fields are dropped in their order: the room is free once the sandbox is gone.
+struct Leaving<'a, T> {
+    _sandbox: T,
+    _room: LastRoom<'a, T>,
+}
+
+/// The room of a sandbox that is thrown out.
+struct LastRoom<'a, T>(&'a Pool<T>);
+
 impl<T> Pool<T> {
     /// For as many sandboxes as `room`. Whoever takes a seat has a permit for it, of which there are as many.
     pub(crate) fn new(room: usize, seed: u64) -> Arc<Self> {
-        let state = State { running: 0, waiting: VecDeque::new(), generations: 0, lots: 0 };
-        Arc::new(Self { room, seed, state: Mutex::new(state) })
+        let state = State { running: 0, leaving: 0, waiting: VecDeque::new(), generations: 0, lots: 0 };
+        Arc::new(Self { room, seed, state: Mutex::new(state), gone: Condvar::new() })
     }
 
     /// The share of a new generation.
@@ -77,9 +93,20 @@ impl<T> Pool<T> {
 
     /// Drops what has waited for too long.
     fn expire(&self, now: Instant) {
-        let late = self.state().take_all(|waiting| waiting.until <= now);
-        // Outside of the lock: dropping a sandbox takes as long as a short call.
-        drop(late);
+        drop(self.throw_out(self.state(), |waiting| waiting.until <= now));
+    }
+
+    /// Unlocks the pool: what waits no longer is dropped outside of the lock.
+    fn throw_out(
+        &self,
+        mut state: MutexGuard<'_, State<T>>,
+        unwanted: impl Fn(&Waiting<T>) -> bool,
+    ) -> Vec<Leaving<'_, T>> {
+        let (thrown_out, stay): (VecDeque<_>, _) = state.waiting.drain(..).partition(unwanted);
+        state.waiting = stay;
+        state.leaving += thrown_out.len();
+        let leaving = |waiting: Waiting<T>| Leaving { _sandbox: waiting.sandbox, _room: LastRoom(self) };
+        thrown_out.into_iter().map(leaving).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -97,12 +124,6 @@ pub(crate) async fn sweep<T>(pool: Arc<Pool<T>>) {
 }
 
 impl<T> State<T> {
-    fn take_all(&mut self, unwanted: impl Fn(&Waiting<T>) -> bool) -> Vec<Waiting<T>> {
-        let (gone, stay) = self.waiting.drain(..).partition(unwanted);
-        self.waiting = stay;
-        Vec::from(gone)
-    }
-
     /// A number that two sandboxes seldom share (splitmix64).
     fn lot(&mut self, seed: u64) -> u64 {
         self.lots += 1;
@@ -130,7 +151,11 @@ impl<T> Share<T> {
             (None, Some(warm)) => (warm.uses(state.lot(self.pool.seed)), None),
             (None, None) => (1, None),
         };
-        drop(state);
+        // Who was thrown out by somebody else may still be in the way.
+        let crowded = |state: &mut State<T>| {
+            state.leaving > 0 && state.running + state.waiting.len() + state.leaving > self.pool.room
+        };
+        drop(self.pool.gone.wait_while(state, crowded));
         // Before the caller makes a sandbox in its place.
         drop(evicted);
         let issuer = if self.warm.is_some() { issuer.to_owned() } else { String::new() };
@@ -164,11 +189,9 @@ impl<T> Share<T> {
 
     /// The generation serves no more: nothing of it waits, from now on.
     pub(crate) fn close(&self) {
-        let mut state = self.pool.state();
+        let state = self.pool.state();
         self.closed.store(true, Ordering::Relaxed);
-        let gone = state.take_all(|waiting| waiting.generation == self.generation);
-        drop(state);
-        drop(gone);
+        drop(self.pool.throw_out(state, |waiting| waiting.generation == self.generation));
     }
 
     /// Whether sandboxes may answer more than one call.
@@ -192,6 +215,15 @@ impl<T> Drop for Share<T> {
     }
 }
 
+impl<T> Drop for LastRoom<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.leaving = state.leaving.saturating_sub(1);
+        drop(state);
+        self.0.gone.notify_all();
+    }
+}
+
 impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
         let mut state = self.pool.state();
@@ -201,6 +233,9 @@ impl<T> Drop for Seat<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
     const IDLE: Duration = Duration::from_secs(30);
@@ -332,6 +367,71 @@ mod tests {
         assert_eq!(bench.call(&share, "a", "3"), "3");
         bench.pool.expire(bench.now);
         assert_eq!((share.idle(), bench.gone()), (2, vec!["1"]));
+    }
+
+    /// A sandbox that takes its time to go, and looks whether somebody sits down in its place meanwhile.
+    #[derive(Default)]
+    struct Slow(Arc<Scene>);
+
+    struct Scene {
+        going: Barrier,
+        seated: AtomicBool,
+        seated_too_early: AtomicBool,
+    }
+
+    impl Default for Scene {
+        fn default() -> Self {
+            Self { going: Barrier::new(2), seated: AtomicBool::default(), seated_too_early: AtomicBool::default() }
+        }
+    }
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.0.going.wait();
+            for _ in 0..1_000 {
+                thread::yield_now();
+                if self.0.seated.load(Ordering::SeqCst) {
+                    self.0.seated_too_early.store(true, Ordering::SeqCst);
+                }
+            }
+        }
+    }
+
+    /// What throws out must not let go of the room before the sandbox has: the engine has no other.
+    #[test]
+    fn room_is_free_once_a_sandbox_is_gone() {
+        let now = Instant::now();
+        for round in 0..40 {
+            let pool = Pool::new(1, 7);
+            let share = pool.share(Some(Warm { max_idle: 1, least_uses: 9, most_uses: 9, idle: IDLE }));
+            let (seat, _) = share.take("a", now);
+            let sandbox = Slow::default();
+            let scene = sandbox.0.clone();
+            share.give_back(seat, sandbox, now);
+            thread::scope(|scope| {
+                scope.spawn(|| if round % 2 == 0 { pool.expire(now + IDLE) } else { share.close() });
+                scene.going.wait();
+                let (_seat, waited) = pool.share(None).take("b", now);
+                scene.seated.store(true, Ordering::SeqCst);
+                assert!(waited.is_none());
+            });
+            assert!(!scene.seated_too_early.load(Ordering::SeqCst), "round {round}");
+            let state = pool.state();
+            assert_eq!((state.running, state.leaving), (0, 0));
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_room_that_is_not_needed() {
+        let bench = Bench::new(2);
+        let share = bench.share(4, (9, 9));
+        bench.call(&share, "a", "1");
+        let leaving = bench.pool.throw_out(bench.pool.state(), |_| true);
+        let (_seat, waited) = share.take("a", bench.now);
+        assert!(waited.is_none());
+        assert_eq!((leaving.len(), bench.gone().len()), (1, 0));
+        drop(leaving);
+        assert_eq!((bench.gone(), bench.pool.state().leaving), (vec!["1"], 0));
     }
 
     #[test]

@@ -149,6 +149,11 @@ pub trait SignKey: Send + Sync {
 pub trait ClockPort: Send + Sync {
     /// What time it is. A plugin reads a time before 1970 as 1970.
     fn now(&self) -> SystemTime;
+
+    /// When something was made that the file system dates `dated`. A clock with a time of its own has its own answer.
+    fn made(&self, dated: SystemTime) -> SystemTime {
+        dated
+    }
 }
 
 impl Ports {

@@ -99,7 +99,7 @@ impl Slot {
             required: verified.grant.required,
             grants: verified.grant.summary(),
             limits: Some(verified.grant.limits.clone()),
-            instance: if verified.grant.warm.is_some() { Instance::Warm } else { Instance::Fresh },
+            instance: Instance::of(verified.grant.warm.is_some()),
             ..Newest::seen()
         };
     }
@@ -223,8 +223,8 @@ impl Slot {
             version: newest.version,
             summary: newest.summary,
             grants: newest.grants,
-            limits: newest.limits,
-            instance: newest.instance,
+            limits: serving.as_ref().map(|serving| serving.limits.clone()).or(newest.limits),
+            instance: serving.as_ref().map_or(newest.instance, |serving| serving.instance()),
             idle: serving.as_ref().map_or(0, |serving| serving.share.idle()),
             serving: serving.as_ref().map(|serving| serving.identity.clone()),
             former: newest.former,

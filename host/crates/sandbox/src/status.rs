@@ -88,6 +88,12 @@ pub enum Instance {
     Warm,
 }
 
+impl Instance {
+    pub(crate) fn of(warm: bool) -> Self {
+        if warm { Self::Warm } else { Self::Fresh }
+    }
+}
+
 /// One plugin: its newest generation, and the one that serves.
 ///
 /// Where they differ, `reason` says why the newest does not serve yet.
@@ -123,9 +129,9 @@ pub struct PluginStatus {
     pub summary: Option<String>,
     /// What the operator granted, one line each.
     pub grants: Vec<String>,
-    /// The limits in force; known once the grant file is read.
+    /// The limits in force: those of what serves, else of the newest generation once its grant file is read.
     pub limits: Option<Limits>,
-    /// Which sandbox a call has.
+    /// Which sandbox a call has: with what serves, else with the newest generation.
     pub instance: Instance,
     /// How many sandboxes wait for a call now, where they are reused.
     pub idle: usize,

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::text::escaped;
+
 /// What a component must bring.
 #[derive(Clone, Default)]
 pub enum Trust {
@@ -46,7 +48,9 @@ impl Trust {
                         "this server runs signed plugins only, and there is no {name}.wasm.sig: `chancery plugin sign`"
                     )
                 })?;
-                check.check(component, signature).map(Some)
+                // Both may quote the signature file.
+                let judged = check.check(component, signature);
+                judged.map(|signer| Some(escaped(&signer))).map_err(|reason| escaped(&reason))
             }
         }
     }

@@ -56,7 +56,11 @@ impl Found<'_> {
         }
         match (expected, got) {
             (Value::String(pattern), _) if pattern == "*" => {}
-            (Value::String(pattern), Value::String(text)) if fits(pattern, text) => {}
+            (Value::String(pattern), Value::String(text)) => {
+                if !fits(pattern, text) {
+                    self.note(pointer, Some(expected), Some(got));
+                }
+            }
             (Value::Object(expected), Value::Object(got)) => {
                 for (name, value) in expected {
                     self.within(pointer, name, Some(value), got.get(name));
@@ -137,6 +141,9 @@ mod tests {
         // A star is no pattern for what is not there.
         assert_eq!(told(&json!({"a": "*"}), &json!({}), &[]), ["claims/a \"*\" -"]);
         assert_eq!(told(&json!("b*"), &json!(1), &[]), ["claims \"b*\" 1"]);
+        assert!(told(&json!("\\*"), &json!("*"), &[]).is_empty());
+        assert_eq!(told(&json!(["\\*", "\\*"]), &json!(["a", 1]), &[]).len(), 2, "only a bare star is any value");
+        assert_eq!(told(&json!("\\*"), &json!("\\*"), &[]).len(), 1);
     }
 
     #[test]

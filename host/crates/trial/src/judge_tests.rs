@@ -85,15 +85,15 @@ fn errors_are_compared_by_kind_and_by_what_is_said() {
 fn what_a_lifecycle_call_says_is_read_from_the_sandboxs_words() {
     for (reason, error, message, detail) in [
         (
-            "health: misconfigured: Wrong. (no (such) file)",
+            "misconfigured: Wrong. (no (such) file)",
             Some(ErrorName::Misconfigured),
             Some("Wrong."),
             Some("no (such) file"),
         ),
-        ("prepare: not found: Gone.", Some(ErrorName::NotFound), Some("Gone."), None),
-        ("health: crashed: unreachable", Some(ErrorName::Trapped), None, Some("crashed: unreachable")),
-        ("prepare: CPU time limit reached: 10s", Some(ErrorName::Limit), None, Some("CPU time limit reached: 10s")),
-        ("health: all slots are taken", None, None, Some("all slots are taken")),
+        ("not found: Gone.", Some(ErrorName::NotFound), Some("Gone."), None),
+        ("crashed: unreachable", Some(ErrorName::Trapped), None, Some("crashed: unreachable")),
+        ("CPU time limit reached: 10s", Some(ErrorName::Limit), None, Some("CPU time limit reached: 10s")),
+        ("all slots are taken", None, None, Some("all slots are taken")),
     ] {
         let failed = Failed::of_lifecycle(reason);
         assert_eq!((failed.error, failed.message.as_deref(), failed.detail.as_deref()), (error, message, detail));
@@ -124,6 +124,9 @@ fn issuances_are_compared_where_something_is_stated() {
             "issued/metadata/issuer | - | \"i\""
         ]
     );
+    let ignoring = |pointers: &str| format!("issued = {{ json = {{ b = 2 }} }}, ignore = [{pointers}]");
+    assert_eq!(told(&ignoring("\"/a\", \"/b\""), &issued), nothing());
+    assert_eq!(told(&ignoring("\"/a\""), &issued), ["issued/json/b | 2 | -"]);
     let ticket =
         Ticket { token: b"t-1".to_vec(), retry_after: Duration::from_millis(1500), plugin_sha256: String::new() };
     let pending = Got::Issuance(Issuance::Pending(ticket));
@@ -151,6 +154,14 @@ fn receipts_and_problems_are_compared_whole() {
         told("problems = [{ path = \"/a\", message = \"x\" }, { path = \"/c\", message = \"y\" }]", &problems),
         ["problems /a | x | missing", "problems /c | y | -", "problems /b | - | wrong"]
     );
+    let many = |count: usize| Got::Problems((0..count).map(|n| problem(&format!("/{n}"), "wrong")).collect());
+    let all = |count: usize| {
+        let problems: Vec<String> = (0..count).map(|n| format!("{{ path = \"/{n}\" }}")).collect();
+        format!("problems = [{}]", problems.join(", "))
+    };
+    assert_eq!(told(&all(MAX_PROBLEMS - 1), &many(MAX_PROBLEMS - 1)), nothing());
+    let unseen = "problems | fewer than 20 | 20 or more, of which hosts show the first 20";
+    assert_eq!(told(&all(MAX_PROBLEMS), &many(MAX_PROBLEMS)), [unseen]);
     assert_eq!(told("ok = true", &Got::Done), nothing());
     assert_eq!(told("ok = true", &problems), ["outcome | ok | problems /b: wrong; /a: missing"]);
 }

@@ -73,6 +73,8 @@ impl Layout {
     pub fn options(&self, setup: &Setup) -> SandboxOptions {
         let cache = &setup.cache;
         let mut options = SandboxOptions::new(self.dir.path(), &cache.dir, cache.key, setup.compile.clone());
+        // Nobody goes back to a former release here.
+        options.archive = false;
         options.max_instances = MAX_INSTANCES;
         options.rescan = RESCAN;
         options.debounce = DEBOUNCE;
@@ -96,6 +98,20 @@ impl Layout {
         }
     }
 
+    /// Whether calls may find what an earlier one left in the plugin's memory.
+    pub(crate) fn is_warm(&self) -> bool {
+        let instance = self.grant.get("plugin").and_then(|plugin| plugin.get("instance"));
+        instance.and_then(Value::as_str) == Some("warm")
+    }
+
+    /// Gives every call a sandbox of its own, whatever the grant file says.
+    pub(crate) fn make_fresh(&mut self) {
+        if let Some(Value::Table(plugin)) = self.grant.get_mut("plugin") {
+            plugin.remove("instance");
+        }
+        self.grant.remove("warm");
+    }
+
     /// Writes the grant file, with `config` in place of its own where there is one.
     pub(crate) fn write_grant(&self, config: Option<&Table>) -> Result<(), TrialError> {
         let mut grant = self.grant.clone();
@@ -116,6 +132,11 @@ impl Layout {
     /// Whether there is a journal.
     pub(crate) fn has_journal(&self) -> bool {
         self.journal.is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn journal_dir(&self) -> Option<&Path> {
+        self.journal.as_ref().map(|journal| &*journal.dir)
     }
 
     /// Empties the journal.
@@ -211,14 +232,32 @@ mod tests {
         assert_eq!(statements(&grant), Statements::from([("by_id".to_owned(), by_id)]));
     }
 
+    /// A plugin of nothing but its grant file.
+    fn layout(dir: &Path, grant: &str) -> Result<Layout, TrialError> {
+        let (component, path) = (dir.join("p.wasm"), dir.join("p.toml"));
+        fs::write(&component, "").unwrap();
+        fs::write(&path, grant).unwrap();
+        Layout::new(&Plugin { name: "p".to_owned(), component, grant: Some(path) })
+    }
+
+    #[test]
+    fn sandboxes_are_shared_only_where_that_is_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let warm = "[plugin]\ninstance = \"warm\"\nrequired = true\n[warm]\nmax_idle = 1\n";
+        let mut layout = layout(dir.path(), warm).unwrap();
+        assert!(layout.is_warm());
+        layout.make_fresh();
+        assert!(!layout.is_warm());
+        layout.write_grant(None).unwrap();
+        let written = fs::read_to_string(layout.dir.path().join("p.toml")).unwrap();
+        assert_eq!(written, "[plugin]\nrequired = true\n");
+        check_grant(&written, dir.path()).unwrap();
+    }
+
     #[test]
     fn a_wrong_grant_file_is_named_with_its_line() {
         let dir = tempfile::tempdir().unwrap();
-        let (component, grant) = (dir.path().join("p.wasm"), dir.path().join("p.toml"));
-        fs::write(&component, "").unwrap();
-        fs::write(&grant, "\n[grants.htp]\n").unwrap();
-        let plugin = Plugin { name: "p".to_owned(), component, grant: Some(grant) };
-        let error = Layout::new(&plugin).unwrap_err().to_string();
+        let error = layout(dir.path(), "\n[grants.htp]\n").unwrap_err().to_string();
         assert!(error.contains("p.toml: TOML parse error at line 2") && error.contains("htp"), "{error}");
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! * `cases` – the case file, and what is said about one that is wrong
 //! * `setup`, `layout`, `site` – the plugin, and the directory and sandbox it is tried in
-//! * `stage`, `ports` – what is outside: what answers, what was asked, what is left over
+//! * `stage`, `matching`, `space`, `ports` – what is outside: what answers, what was asked, what is left over
 //! * `run`, `judge`, `diff`, `pattern` – from a case to where it differs from what it expects
 //! * `bench` – how long things take
 //! * `recorder`, `report` – what plugins log, and what is told
@@ -17,6 +17,7 @@ mod diff;
 mod error;
 mod judge;
 mod layout;
+mod matching;
 mod pattern;
 mod ports;
 mod recorder;
@@ -24,6 +25,7 @@ mod report;
 mod run;
 mod setup;
 mod site;
+mod space;
 mod sql_values;
 mod stage;
 
@@ -37,4 +39,4 @@ pub use report::{Colour, case_text, summary_text};
 pub use run::{CaseReport, Report, run};
 pub use setup::{Cache, Plugin, Setup};
 pub use site::LoadFailure;
-pub use stage::Unanswered;
+pub use stage::{Refused, Unanswered};

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use chancery_sandbox::printable;
+
 use crate::diff::Difference;
 use crate::run::{CaseReport, Report};
+use crate::stage::Refused;
 
 /// How much of one value is shown.
 const MAX_VALUE: usize = 600;
@@ -63,6 +66,9 @@ pub fn case_text(case: &CaseReport, colour: Colour) -> String {
         push(&mut text, 8, "to answer it, add:");
         push(&mut text, 10, &unanswered.lines);
     }
+    for refused in &case.refused {
+        push_refused(&mut text, refused);
+    }
     for unused in &case.unused {
         push(&mut text, 8, &format!("{unused}, and the case lists it"));
     }
@@ -95,6 +101,16 @@ fn push_difference(text: &mut String, difference: &Difference, colour: Colour) {
     let _ = writeln!(text, "          got       {}", colour.bad(&got));
 }
 
+fn push_refused(text: &mut String, refused: &Refused) {
+    push(text, 8, &format!("the grant file does not let out {}: {}", refused.asked, refused.reason));
+    if let Some(lines) = &refused.grant {
+        push(text, 8, "to let it out, write into the grant file:");
+        push(text, 10, lines);
+    }
+    push(text, 8, "if it must be refused, add:");
+    push(text, 10, &refused.lines);
+}
+
 /// Lines, indented. What steers a terminal is taken out before.
 fn push(text: &mut String, indent: usize, lines: &str) {
     for line in lines.lines() {
@@ -111,15 +127,7 @@ fn shortened(text: &str) -> String {
 
 /// A plugin's words must not steer the terminal.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    printable(text, usize::MAX)
 }
 
 /// A duration as people read it.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::recorder::LogLine;
 use crate::site::LoadFailure;
-use crate::stage::Unanswered;
+use crate::stage::{Refused, Unanswered};
 
 fn failed() -> CaseReport {
     CaseReport {
@@ -17,6 +17,12 @@ fn failed() -> CaseReport {
             asked: "GET https://a/".to_owned(),
             reason: "no [[case.http]] answers it".to_owned(),
             lines: "[[case.http]]\nrequest = {}".to_owned(),
+        }],
+        refused: vec![Refused {
+            asked: "GET https://c/".to_owned(),
+            reason: "https://c is not on the allow-list".to_owned(),
+            grant: Some("[grants.http]\nallow = [\"https://a\", \"https://c\"]".to_owned()),
+            lines: "[[case.http]]\nfault = \"denied\"".to_owned(),
         }],
         unused: vec!["GET https://b/ did not happen".to_owned()],
         notes: vec!["too large".to_owned()],
@@ -44,6 +50,13 @@ FAILED  nobody                                                    1.2 ms
         to answer it, add:
           [[case.http]]
           request = {}
+        the grant file does not let out GET https://c/: https://c is not on the allow-list
+        to let it out, write into the grant file:
+          [grants.http]
+          allow = [\"https://a\", \"https://c\"]
+        if it must be refused, add:
+          [[case.http]]
+          fault = \"denied\"
         GET https://b/ did not happen, and the case lists it
         note: too large
         log: warn  careful n=1

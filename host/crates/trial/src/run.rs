@@ -12,7 +12,7 @@ use crate::judge::{Failed, Got, judge, judge_journal, judge_kv, judge_logs};
 use crate::recorder::{LogLine, Recorder};
 use crate::setup::Setup;
 use crate::site::{LoadFailure, Site};
-use crate::stage::{Played, Scene, Unanswered};
+use crate::stage::{Played, Refused, Scene, Unanswered};
 
 /// What came of a case file.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +38,8 @@ pub struct CaseReport {
     pub differences: Vec<Difference>,
     /// What the plugin asked and the case file has no answer to.
     pub unanswered: Vec<Unanswered>,
+    /// Requests that the grant file does not let out.
+    pub refused: Vec<Refused>,
     /// Exchanges of the case that did not happen.
     pub unused: Vec<String>,
     /// Why the plugin does not serve, where that is the matter.
@@ -102,12 +104,12 @@ async fn run_case(
     case: &Case,
     recorder: &Recorder,
 ) -> Result<CaseReport, TrialError> {
-    let (got, took) = match case.call.filter(|call| call.is_lifecycle()) {
+    let Asked { got, took, loading } = match case.call.filter(|call| call.is_lifecycle()) {
         Some(call) => probe(site, file, case, call).await?,
         None => ask(site, file, case, recorder).await?,
     };
     let journal = site.layout.journal_lines()?;
-    let played = site.stage.end();
+    let played = site.stage.end().after(loading);
     let mut report = told(case, &got, played, &journal, recorder.take());
     report.microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     if case.expect.journal.is_some() && !site.layout.has_journal() {
@@ -116,25 +118,42 @@ async fn run_case(
     Ok(report)
 }
 
-/// A case about loading: the exchanges are there while the plugin is loaded.
-async fn probe(site: &mut Site<'_>, file: &CaseFile, case: &Case, call: Call) -> Result<(Got, Duration), TrialError> {
-    let (config, secrets) = (case.config.as_ref(), &file.common.secrets);
-    let (sandbox, took) = site.restart(config, secrets, Scene::of(case, &file.common)).await?;
-    Ok((probed(call, &site.status(&sandbox)?), took))
+/// What came of a call.
+struct Asked {
+    got: Got,
+    took: Duration,
+    /// What was asked before it, while the plugin was loaded for it.
+    loading: Played,
 }
 
-fn probed(call: Call, status: &PluginStatus) -> Got {
-    let reason = status.reason.as_deref().unwrap_or_default();
-    let Some(failure) = LoadFailure::of(status) else { return Got::Done };
-    match (call, status.failed_at) {
-        (Call::ValidateConfig, Some(Reached::Probed)) => Got::Done,
-        (Call::ValidateConfig, Some(Reached::Configured)) => match problems(reason) {
-            Some(problems) => Got::Problems(problems),
-            None => Got::Failed(Failed::of_lifecycle(reason)),
+/// A case about loading: the exchanges are there while the plugin is loaded. It begins with nothing of the cases
+/// before it, and leaves nothing to those that follow.
+async fn probe(site: &mut Site<'_>, file: &CaseFile, case: &Case, call: Call) -> Result<Asked, TrialError> {
+    let (config, secrets) = (case.config.as_ref(), &file.common.secrets);
+    site.stop();
+    site.layout.clear_journal()?;
+    let (sandbox, took) = site.restart(config, secrets, Scene::of(case, &file.common)).await?;
+    let status = site.status(&sandbox)?;
+    site.stop();
+    let got = probed(call, status.failed_at, LoadFailure::of(&status));
+    Ok(Asked { got, took, loading: Played::default() })
+}
+
+/// What came of a function that is called while a plugin is loaded. The sandbox names the one that failed.
+fn probed(call: Call, failed_at: Option<Reached>, failure: Option<LoadFailure>) -> Got {
+    let Some(failure) = failure else { return Got::Done };
+    let said = |call: Call| failure.reason.strip_prefix(call.name())?.strip_prefix(": ").map(Failed::of_lifecycle);
+    let got = match (call, failed_at) {
+        (Call::ValidateConfig, Some(Reached::Configured)) => match problems(&failure.reason) {
+            Some(problems) => Some(Got::Problems(problems)),
+            None => said(call).map(Got::Failed),
         },
-        (Call::Health, Some(Reached::Probed)) => Got::Failed(Failed::of_lifecycle(reason)),
-        _ => Got::NotLoaded(failure),
-    }
+        (Call::Prepare | Call::Health, Some(Reached::Probed)) if said(call).is_some() => said(call).map(Got::Failed),
+        // What comes before `health` is right whether or not the source is there now.
+        (Call::ValidateConfig | Call::Prepare, Some(Reached::Probed)) => said(Call::Health).map(|_| Got::Done),
+        _ => None,
+    };
+    got.unwrap_or(Got::NotLoaded(failure))
 }
 
 /// `[config] PATH: MESSAGE`, one a line.
@@ -150,16 +169,13 @@ fn problems(reason: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// A case about a call to a plugin that serves.
-async fn ask(
-    site: &mut Site<'_>,
-    file: &CaseFile,
-    case: &Case,
-    recorder: &Recorder,
-) -> Result<(Got, Duration), TrialError> {
+async fn ask(site: &mut Site<'_>, file: &CaseFile, case: &Case, recorder: &Recorder) -> Result<Asked, TrialError> {
     let common = &file.common;
     let (sandbox, status) = site.serving(case.config.as_ref(), &common.secrets, || Scene::loading(common)).await?;
+    // Nothing where the sandbox of a former case goes on.
+    let loading = site.stage.end();
     if let Some(failure) = LoadFailure::of(&status) {
-        return Ok((Got::NotLoaded(failure), Duration::ZERO));
+        return Ok(Asked { got: Got::NotLoaded(failure), took: Duration::ZERO, loading });
     }
     let call = fitting_call(file, case, &status)?;
     site.stage.set(Scene::of(case, common));
@@ -168,7 +184,7 @@ async fn ask(
     let begun = Instant::now();
     let answer = call_plugin(&sandbox, &status.name, case, call).await;
     let took = begun.elapsed();
-    Ok((answer.unwrap_or_else(|error| Got::Failed(error.into())), took))
+    Ok(Asked { got: answer.unwrap_or_else(|error| Got::Failed(error.into())), took, loading })
 }
 
 /// What is called: what the case says, or what fits the plugin's kind.
@@ -183,7 +199,8 @@ pub(crate) fn fitting_call(file: &CaseFile, case: &Case, status: &PluginStatus) 
     let wrong = |what: String| {
         let names: Vec<&str> = all.iter().map(|call| call.name()).collect();
         TrialError::Cases(CaseFileError::Wrong(format!(
-            "{}: case {:?}: {what}, and {} is a {kind} plugin: its calls are {}, validate-config and health",
+            "{}: case {:?}: {what}, and {} is a {kind} plugin: its calls are {}, validate-config, prepare and \
+             health",
             file.path.display(),
             case.name,
             status.name,
@@ -211,15 +228,15 @@ pub(crate) async fn call_plugin(sandbox: &Sandbox, plugin: &str, case: &Case, ca
             let events = (1..).zip(&case.events).map(|(position, event)| event.to_plugin(position, case.clock));
             Got::Receipt(sandbox.deliver(plugin, events.collect()).await?)
         }
-        Call::Fetch | Call::ValidateConfig | Call::Health => {
+        Call::Fetch | Call::ValidateConfig | Call::Prepare | Call::Health => {
             Got::Fetched(sandbox.fetch(plugin, case.request.to_plugin()).await?)
         }
     })
 }
 
 fn told(case: &Case, got: &Got, played: Played, journal: &[String], logs: Vec<LogLine>) -> CaseReport {
-    let Played { unanswered, unused, kv, notes } = played;
-    let mut report = CaseReport { name: case.name.clone(), unanswered, notes, logs, ..CaseReport::default() };
+    let Played { unanswered, refused, unused, kv, notes } = played;
+    let mut report = CaseReport { name: case.name.clone(), unanswered, refused, notes, logs, ..CaseReport::default() };
     let expect = &case.expect;
     if let Got::NotLoaded(failure) = got {
         // Nothing of the case has happened: what it lists cannot have been used.
@@ -231,19 +248,13 @@ fn told(case: &Case, got: &Got, played: Played, journal: &[String], logs: Vec<Lo
     report.differences.extend(judge_logs(&expect.logs, &report.logs));
     report.differences.extend(expect.journal.iter().flat_map(|expected| judge_journal(expected, journal)));
     report.differences.extend(expect.kv.iter().flat_map(|expected| judge_kv(expected, &kv)));
-    report.passed = report.differences.is_empty() && report.unanswered.is_empty() && report.unused.is_empty();
+    report.passed = report.differences.is_empty()
+        && report.unanswered.is_empty()
+        && report.refused.is_empty()
+        && report.unused.is_empty();
     report
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn problems_are_read_from_the_sandboxs_words() {
-        let told = problems("[config] /a: wrong: very\n[config] : whole").unwrap();
-        assert_eq!(told, [("/a".to_owned(), "wrong: very".to_owned()), (String::new(), "whole".to_owned())]);
-        assert!(problems("describe: crashed: unreachable").is_none());
-        assert_eq!(problems("the plugin refuses its configuration without a reason"), Some(Vec::new()));
-    }
-}
+#[path = "run_tests.rs"]
+mod tests;

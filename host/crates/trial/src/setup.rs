@@ -56,12 +56,6 @@ impl Cache {
         };
         Ok(Self { dir: dir.join("compiled"), key })
     }
-
-    /// Removes the releases that a sandbox keeps to go back to: nobody goes back here.
-    pub fn forget_releases(&self) {
-        // What stays is taken for nothing.
-        let _ = fs::remove_dir_all(self.dir.join("releases"));
-    }
 }
 
 /// `None` for a key that is not there, or that only a half was written of.

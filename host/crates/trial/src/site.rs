@@ -32,7 +32,8 @@ pub struct LoadFailure {
     pub missing_grants: Option<String>,
 }
 
-/// One plugin in a sandbox, and the stage around it.
+/// One plugin in a sandbox, and the stage around it. Every call has a sandbox of its own, as no result may hang on the
+/// calls before it.
 pub(crate) struct Site<'a> {
     setup: &'a Setup,
     pub(crate) layout: Layout,
@@ -47,6 +48,13 @@ struct Running {
 
 impl<'a> Site<'a> {
     pub(crate) fn new(setup: &'a Setup) -> Result<Self, TrialError> {
+        let mut site = Self::as_granted(setup)?;
+        site.layout.make_fresh();
+        Ok(site)
+    }
+
+    /// One in which calls share sandboxes where the grant file says so.
+    pub(crate) fn as_granted(setup: &'a Setup) -> Result<Self, TrialError> {
         let mut layout = Layout::new(&setup.plugin)?;
         layout.set("limits", "log_rate", LOG_RATE.into());
         Ok(Self { setup, layout, stage: Arc::new(Stage::default()), running: None })
@@ -79,7 +87,7 @@ impl<'a> Site<'a> {
         secrets: &Secrets,
         scene: Scene,
     ) -> Result<(Sandbox, Duration), TrialError> {
-        self.running = None;
+        self.stop();
         self.layout.write_grant(config)?;
         self.stage.set(scene);
         let mut options = self.layout.options(self.setup);
@@ -91,6 +99,16 @@ impl<'a> Site<'a> {
         Ok((sandbox, took))
     }
 
+    /// Ends the sandbox, so that nothing of it is there in a later case.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// Where the plugin stands.
     pub(crate) fn status(&self, sandbox: &Sandbox) -> Result<PluginStatus, TrialError> {
         let name = &self.setup.plugin.name;
@@ -98,12 +116,6 @@ impl<'a> Site<'a> {
         let mut status = status.ok_or_else(|| TrialError::Nothing(format!("{name:?} is not a component's name")))?;
         status.reason = status.reason.map(|reason| self.layout.as_written(&reason));
         Ok(status)
-    }
-}
-
-impl Drop for Site<'_> {
-    fn drop(&mut self) {
-        self.setup.cache.forget_releases();
     }
 }
 

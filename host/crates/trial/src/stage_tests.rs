@@ -84,6 +84,74 @@ fn each_exchange_happens_as_often_as_it_says() {
 }
 
 #[test]
+fn what_is_meant_exactly_comes_before_what_a_star_stands_for() {
+    let stage = stage(
+        "[[case.http]]\nrequest = { url = \"https://a/*\" }\nresponse = { status = 201 }\n\
+         [[case.http]]\nrequest = { url = \"https://a/b\", headers = { x-id = \"*\" } }\nresponse = { status = 202 }\n\
+         [[case.http]]\nrequest = { url = \"https://a/b\", json = { t = \"*\" } }\nresponse = { status = 203 }\n\
+         [[case.http]]\nrequest = { headers = { x-id = \"7\" } }\nresponse = { status = 204 }\n\
+         [[case.http]]\nrequest = { url = \"https://a/b\" }\nresponse = { status = 205 }\n\
+         [[case.http]]\nrequest = { url = 'https://a/\\*', json = '{\"n\": [1, null, true]}' }\nresponse = { status = 206 }\n\
+         [[http]]\nrequest = { url = \"https://a/b\" }\nresponse = { status = 207 }",
+    );
+    let request = post("https://a/b", "{\"t\": 1}");
+    let answers: Vec<Option<u16>> = (0..3).map(|_| answered(&stage, &request)).collect();
+    assert_eq!(answers, [Some(205), Some(207), Some(207)], "the case's own, and then that of all cases");
+    assert_eq!(answered(&stage, &post("https://a/*", "{\"n\": [1, null, true]}")), Some(206));
+    assert_eq!(answered(&stage, &post("https://a/*", "")), Some(201));
+
+    let list = "[[case.sql]]\nstatement = \"s\"\nrows = [{ a = 1 }]\n\
+                [[case.sql]]\nstatement = \"s\"\nparams = [\"p*\"]\nrows = [{ b = 1 }]\n\
+                [[case.sql]]\nstatement = \"s\"\nparams = [\"p-1\"]\nrows = [{ c = 1 }]";
+    let stage = self::stage(list);
+    let columns = |param: &str| {
+        let params = [SqlValue::Text(param.to_owned())];
+        stage.run(&["s".to_owned()], &params).unwrap().columns.remove(0)
+    };
+    assert_eq!(["p-1", "p-1", "p-1"].map(columns), ["c", "a", "b"]);
+}
+
+#[test]
+fn the_lines_to_add_mean_this_question_alone() {
+    let request = post(r"https://a/*?q=\", r#"{"n": ["*", "\\*"]}"#);
+    let params = [SqlValue::Text(r"*\".to_owned()), SqlValue::Int(1)];
+    let names = ["s".to_owned()];
+    let stage = stage("");
+    assert_eq!(answered(&stage, &request), None);
+    assert!(stage.run(&names, &params).is_err());
+    let lines: Vec<String> = stage.end().unanswered.into_iter().map(|told| told.lines).collect();
+    let own = self::stage(&lines.join("\n"));
+    assert_eq!(answered(&own, &post(r"https://a/b?q=\", r#"{"n": ["*", "\\*"]}"#)), None);
+    assert_eq!(answered(&own, &post(r"https://a/*?q=\", r#"{"n": ["a", "\\*"]}"#)), None);
+    assert_eq!(answered(&own, &request), Some(200));
+    assert!(own.run(&names, &[SqlValue::Text(r"a\".to_owned()), SqlValue::Int(1)]).is_err());
+    assert!(own.run(&names, &params).is_ok());
+}
+
+#[test]
+fn a_refusal_is_expected_only_by_name() {
+    let refuse = |stage: &Stage| {
+        let (request, reason) = (post("https://b/c", "x"), "no".to_owned());
+        stage.refuse(&request, Fault::Denied, reason, Some("allow".to_owned()));
+        stage.end()
+    };
+    let listed =
+        |url: &str, answer: &str| refuse(&stage(&format!("[[case.http]]\nrequest = {{ url = \"{url}\" }}\n{answer}")));
+    let expected = listed("https://b/*", "fault = \"denied\"");
+    assert!(expected.refused.is_empty() && expected.unused.is_empty(), "{expected:?}");
+    for (url, answer) in
+        [("https://b/*", "response = {}"), ("https://b/*", "fault = \"dns\""), ("https://a/*", "fault = \"denied\"")]
+    {
+        let played = listed(url, answer);
+        assert_eq!((played.refused.len(), played.unused.len()), (1, 1), "{url} {answer}");
+    }
+    let refused = refuse(&stage("")).refused.remove(0);
+    assert_eq!((&*refused.asked, &*refused.reason), ("POST https://b/c", "no"));
+    assert_eq!(refused.grant.as_deref(), Some("allow"));
+    assert!(refuse(&stage(&refused.lines)).refused.is_empty(), "{}", refused.lines);
+}
+
+#[test]
 fn what_is_there_in_every_case_may_happen_never_or_often() {
     let file = "[[http]]\nrequest = { url = \"https://a/\" }\nresponse = { status = 204 }\n[[case]]\nname = \"x\"\n\
                 expect = { claims = {} }\n[[case.http]]\nrequest = { url = \"https://a/\" }\nresponse = {}";

@@ -23,7 +23,8 @@ Examples:
   chancery plugin bench
   chancery plugin bench farmer-registry --calls 10000 --json
 
-What is measured is the call of the first case that passes, with sources that answer at once.")]
+What is measured is the call of the first case that passes, with sources that answer at once, each in a sandbox of its
+own; where the grant file says instance = \"warm\", calls that share sandboxes are measured as well.")]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     target: Target,

@@ -1,6 +1,6 @@
 //! `chancery plugin build`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chancery_kit::build::{BuildError, Built, build};
 use clap::Args;
@@ -9,11 +9,19 @@ use serde_json::json;
 use super::super::{Failure, eprintln_line, print_json, print_line};
 use super::kit::{ToolsDir, names, project, shown, size};
 
+const HELP: &str = "\
+The toolchain of the language is installed the first time. A second build of a project waits for the first one. A step
+that does not come to an end is ended: after 5 minutes, an installation and cargo after 20.
+
+Build only projects that you trust: a build runs code of the project and of what it depends on (Rust's build scripts and
+macros) as you. Running a .wasm of others with `chancery plugin test --component FILE` is safe: that happens in the sandbox.
+
+Examples:
+  chancery plugin build
+  chancery plugin build plugins/farmer-registry --json";
+
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  chancery plugin build\n  chancery plugin build plugins/farmer-registry --json\n\n\
-                        The toolchain of the language is installed the first time."
-)]
+#[command(after_help = HELP)]
 pub(in crate::cli) struct Arguments {
     /// The project.
     #[arg(default_value = ".")]
@@ -27,6 +35,11 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { dir, json, tools } = arguments;
+    build_project(dir, tools, *json)
+}
+
+/// Builds a project, and tells of the component.
+pub(super) fn build_project(dir: &Path, tools: &ToolsDir, json: bool) -> Result<(), Failure> {
     let project = project(dir)?;
     let built = build(&project, &tools.open()?).map_err(|error| match error {
         BuildError::Project(_) | BuildError::World(_) => Failure::Usage(error.to_string()),
@@ -43,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let Built { path, bytes, kind, capabilities, unused, sdk_refreshed } = built;
     let path = shown(dir, &project, &path);
-    if *json {
+    if json {
         return print_json(&json!({
             "path": path, "bytes": bytes, "kind": kind, "wants": capabilities, "unused": unused,
             "sdk_refreshed": sdk_refreshed,

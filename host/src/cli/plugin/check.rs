@@ -1,5 +1,6 @@
 //! `chancery plugin check`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chancery_sandbox::{Limits, PluginStatus, Stage, grant_warnings};
@@ -11,8 +12,11 @@ use super::super::{Failure, eprintln_line, print_json, print_line};
 use super::kit::project;
 use super::test::listening;
 use super::trial::{built, failure, of_component, setup};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::plugins;
+
+/// The configuration file that is read where none is named, and that need not be there.
+const USUAL: &str = "chancery.toml";
 
 /// The stages that a plugin goes through.
 const STAGES: [Stage; 6] =
@@ -50,7 +54,7 @@ pub(super) async fn run(config: &Path, arguments: Arguments) -> Result<(), Failu
     } else {
         of_component(&file, grant.as_deref())?
     };
-    let host = if config.exists() { Some(Config::load(config)?) } else { None };
+    let host = host(config)?;
     let text = match &plugin.grant {
         Some(path) => {
             std::fs::read_to_string(path).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?
@@ -62,7 +66,6 @@ pub(super) async fn run(config: &Path, arguments: Arguments) -> Result<(), Failu
     let layout = Layout::new(&setup.plugin).map_err(failure)?;
     let host_or_default = host.clone().unwrap_or_default();
     let sandbox = plugins::rehearse(&host_or_default, layout.options(&setup)).await?;
-    setup.cache.forget_releases();
     let status = sandbox.plugin(&setup.plugin.name);
     let mut status = status.ok_or_else(|| Failure::Failed("the plugin's file is gone".to_owned()))?;
     status.reason = status.reason.map(|reason| layout.as_written(&reason));
@@ -83,6 +86,24 @@ pub(super) async fn run(config: &Path, arguments: Arguments) -> Result<(), Failu
         print_line(told(&status, &warnings).trim_end());
     }
     if loads { Ok(()) } else { Err(Failure::Failed(format!("{} does not load", status.name))) }
+}
+
+/// This host's configuration; `None` where no file is named and none is in the usual place.
+fn host(config: &Path) -> Result<Option<Config>, Failure> {
+    match Config::load(config) {
+        Ok(host) => Ok(Some(host)),
+        Err(ConfigError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            if config == Path::new(USUAL) {
+                return Ok(None);
+            }
+            Err(Failure::Usage(format!(
+                "there is no configuration file {}: name this host's with --config FILE, or leave --config out where \
+                 there is none",
+                config.display()
+            )))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Stage by stage.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chancery_kit::inspect::{Inspection, inspect};
+use chancery_sandbox::printable;
 use clap::Args;
 use serde::Serialize;
 
@@ -11,6 +12,13 @@ use super::super::{Failure, Quiet, load, print_json, print_line};
 use super::kit::{names, project, shown, size};
 use super::signing::{read, signature_path};
 use crate::plugins::trust::{SignatureFile, read_key, verify};
+
+/// Bytes of one value, and rows, that are printed of a file.
+const MAX_VALUE: usize = 2048;
+const MAX_ROWS: usize = 64;
+
+/// Bytes of a signer's key, as its file claims it, that are printed. Those that can be right have 48.
+const MAX_KEY: usize = 96;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  chancery plugin inspect build/farmer-registry.wasm\n  \
@@ -50,7 +58,8 @@ struct Report<'a> {
 pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let file = if arguments.file.is_dir() { built(&arguments.file)? } else { arguments.file.clone() };
     let wasm = read(&file)?;
-    let component = inspect(&wasm).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
+    let component = inspect(&wasm)
+        .map_err(|error| Failure::Failed(format!("{}: {}", file.display(), printable(&error, MAX_VALUE))))?;
     let signature = signature(config, &arguments.keys, &file, &wasm)?;
     let report = Report { file: file.display().to_string(), component: &component, signature };
     if arguments.json {
@@ -87,7 +96,20 @@ fn signature(config: &Path, keys: &[String], file: &Path, wasm: &[u8]) -> Result
     }))
 }
 
+/// Row by row. Whatever it says, the file stays inside of its values.
 fn text(report: &Report<'_>) -> String {
+    let rows = rows(report);
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let row = |(name, value): &(&str, String)| format!("{name:width$}  {}", printable(value, MAX_VALUE));
+    let mut lines: Vec<String> = rows.iter().take(MAX_ROWS).map(row).collect();
+    let more = rows.len().saturating_sub(MAX_ROWS);
+    if more > 0 {
+        lines.push(format!("and {more} more rows"));
+    }
+    format!("{}\n{}", printable(&report.file, MAX_VALUE), lines.join("\n"))
+}
+
+fn rows<'a>(report: &Report<'a>) -> Vec<(&'a str, String)> {
     let component = report.component;
     let mut rows = vec![
         ("kind", component.kind.map_or_else(|| "none".to_owned(), |kind| kind.to_string())),
@@ -108,9 +130,7 @@ fn text(report: &Report<'_>) -> String {
     }
     rows.extend(component.recorded.iter().map(|(name, value)| (name.as_str(), value.clone())));
     rows.extend(component.problems.iter().map(|problem| ("problem", problem.clone())));
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
-    format!("{}\n{}", report.file, lines.join("\n"))
+    rows
 }
 
 /// What toolchains bring along, by package: nobody wants to read thirty interfaces.
@@ -124,10 +144,75 @@ fn ambient(imports: &[String]) -> String {
 
 fn signed(signature: Option<&Signature>) -> String {
     let Some(Signature { key, verified, reason }) = signature else { return "no".to_owned() };
-    let key = key.as_deref().unwrap_or("nobody that can be read");
+    // Cut on its own, so that what we say about it is always seen.
+    let key = printable(key.as_deref().unwrap_or("nobody that can be read"), MAX_KEY);
     match (verified, reason) {
         (Some(true), _) => format!("by {key}, verified"),
         (_, Some(reason)) => format!("by {key}, REFUSED: {reason}"),
         _ => format!("by {key} (not checked: give --key, or list plugins.trust.keys in the configuration)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text with its length before it, which must be below 128.
+    fn string(text: &str) -> Vec<u8> {
+        let length = u8::try_from(text.len()).unwrap();
+        assert!(length < 128);
+        [&[length], text.as_bytes()].concat()
+    }
+
+    /// A component of nothing but a `producers` section with one field.
+    fn made_by(field: &str, name: &str, version: &str) -> Vec<u8> {
+        let content = [string("producers"), vec![1], string(field), vec![1], string(name), string(version)].concat();
+        let length = content.len();
+        let length = [u8::try_from(length & 0x7F).unwrap() | 0x80, u8::try_from(length >> 7).unwrap()];
+        [&b"\0asm\x0d\0\x01\0"[..], &[0], &length, &content].concat()
+    }
+
+    fn printed(wasm: &[u8], signature: Option<Signature>) -> String {
+        let component = inspect(wasm).unwrap();
+        text(&Report { file: "p.wasm".to_owned(), component: &component, signature })
+    }
+
+    fn unchecked(key: &str) -> Signature {
+        Signature { key: Some(key.to_owned()), verified: None, reason: None }
+    }
+
+    #[test]
+    fn a_file_cannot_steer_the_terminal() {
+        let name = "rustc\u{1b}[2J\u{9b}1m\nsigned  by z6Mk, verified\r\u{202e}";
+        let shown = printed(&made_by("language", name, "\u{7f}1"), Some(unchecked("z6\u{1b}]0;title\u{7}\nsize  1 B")));
+        let plain = |c: char| c == '\n' || !(c.is_control() || c == '\u{202e}');
+        assert!(shown.chars().all(plain), "{shown:?}");
+        assert!(shown.contains("language  rustc\\u{1b}[2J\\u{9b}1m\\u{a}signed  by"), "{shown}");
+        for name in ["signed", "size"] {
+            assert_eq!(shown.lines().filter(|line| line.starts_with(name)).count(), 1, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_file_adds_no_rows_that_look_like_ours() {
+        let shown = printed(&made_by("signed", "by z6Mk, verified", ""), None);
+        assert!(shown.contains("\nsigned    no\n") && !shown.contains("verified"), "{shown}");
+    }
+
+    #[test]
+    fn what_a_file_says_is_cut() {
+        let shown = printed(&made_by("sdk", "", ""), Some(unchecked(&format!("z6Mk, verified{}", "x".repeat(9_000)))));
+        let signed = shown.lines().find(|line| line.starts_with("signed")).unwrap();
+        assert!(signed.len() < 300 && signed.contains("x… (not checked"), "{signed}");
+
+        let mut wasm = b"\0asm\x0d\0\x01\0".to_vec();
+        wasm.extend((0..100).flat_map(|n| made_by("language", &format!("l{n}"), &"1".repeat(100)).split_off(8)));
+        let language = printed(&wasm, None);
+        let language = language.lines().find(|line| line.starts_with("language")).unwrap();
+        assert!(language.len() < MAX_VALUE + 30 && language.ends_with('…'), "{}", language.len());
+
+        let imports: Vec<_> = (0..100).map(|n| format!("(import \"acme:thing/t{n}\" (instance))")).collect();
+        let shown = printed(&wat::parse_str(format!("(component {})", imports.concat())).unwrap(), None);
+        assert!(shown.lines().count() == MAX_ROWS + 2 && shown.ends_with("more rows"), "{shown}");
     }
 }

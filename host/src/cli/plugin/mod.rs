@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod check;
+mod dev;
 mod inspect;
 mod kit;
 mod new;
@@ -21,24 +22,26 @@ use crate::plugins::controls::Action;
 
 /// Which command is for whom: clap lists them in one run.
 pub(super) const HELP: &str = "\
-Writing a plugin:  new, build, test, bench, inspect
+Writing a plugin:  new, dev, build, test, bench, inspect
 Shipping it:       keygen, sign, verify, check, grants
 On a host:         list, disable, enable, rollback
 
 Examples:
   chancery plugin new farmer-registry --lang js --wants http,kv
-  cd farmer-registry && chancery plugin build && chancery plugin test
+  cd farmer-registry && chancery plugin dev
   cp build/farmer-registry.wasm farmer-registry.toml /srv/chancery/plugins/";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a plugin project: source, world, grant file and cases, ready to build and test.
     New(new::Arguments),
+    /// Build a project and run its cases, again at each save.
+    Dev(dev::Arguments),
     /// Build a project's component.
     Build(build::Arguments),
     /// Run a project's cases in the real sandbox, with everything outside of it virtual.
     Test(test::Arguments),
-    /// Measure a plugin: loading, memory, and the time of its calls.
+    /// Measure a plugin: its size, and the time of loading it and of its calls.
     Bench(bench::Arguments),
     /// Say what a component is and wants, without running it.
     Inspect(inspect::Arguments),
@@ -78,6 +81,7 @@ pub(super) async fn run(config: &Path, command: Command) -> Result<(), Failure> 
     let load = || load(config, Quiet::Yes);
     match command {
         Command::New(arguments) => new::run(&arguments),
+        Command::Dev(arguments) => dev::run(&arguments).await,
         Command::Build(arguments) => build::run(&arguments),
         Command::Test(arguments) => test::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,

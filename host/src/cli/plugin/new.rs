@@ -27,7 +27,7 @@ pub(in crate::cli) struct Arguments {
     /// The project's folder, which must not exist or be empty. Its last part is the plugin's name.
     #[arg(value_name = "NAME")]
     path: PathBuf,
-    /// rust, js, ts, python or c.
+    /// rust, js, ts, python, c or go (experimental).
     #[arg(long, value_name = "LANGUAGE")]
     lang: Language,
     /// data-provider, vc-issuance or audit.
@@ -46,6 +46,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         error => Failure::Usage(error.to_string()),
     })?;
     print_line(&format!("{}: a {kind} plugin in {}. Next:", path.display(), project.language));
+    if project.language == Language::Go {
+        print_line("  (Go is experimental: sdk/go/README.md says why)");
+    }
     print_line(&format!("  cd {}\n  chancery plugin build\n  chancery plugin test", path.display()));
     Ok(())
 }

@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use chancery_keys::{Algorithm, Signer as _, SoftwareKey, SystemEntropy};
+use chancery_sandbox::printable;
 use clap::Args;
 
 use super::super::{Failure, Quiet, eprintln_line, load, print_line};
 use crate::plugins::trust;
+
+/// Bytes of a reason that are printed.
+const MAX_REASON: usize = 1024;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  chancery plugin keygen signing-key.pem\n  \
@@ -66,7 +70,10 @@ pub(super) fn verify(config: &Path, arguments: &Verify) -> Result<(), Failure> {
         return Err(Failure::Usage("no key: give --key, or list plugins.trust.keys in the configuration".to_owned()));
     }
     let signer = trust::verify(&keys, &read(file)?, &read(&signature_path(file))?)
-        .map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
+        // It may quote the signature file.
+        .map_err(|error| {
+            Failure::Failed(format!("{}: {}", file.display(), printable(&error.to_string(), MAX_REASON)))
+        })?;
     print_line(&format!("{}: signed by {signer}", file.display()));
     Ok(())
 }

@@ -16,6 +16,8 @@ Examples:
   chancery plugin test farmer-registry --case \"nobody\"
   chancery plugin test --component csv-provider.wasm --grant example.toml --cases cases.toml
 
+Every call has a sandbox of its own, whatever the grant file says of instance.
+
 Exit codes: 0 all cases passed, 1 a case failed, 2 a file is wrong.")]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
@@ -26,9 +28,13 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(Arguments { target, json }: Arguments) -> Result<(), Failure> {
+    test(&target, &listening()?, json).await
+}
+
+/// Runs the cases, and tells of each.
+pub(super) async fn test(target: &Target, recorder: &Recorder, json: bool) -> Result<(), Failure> {
     let files = target.cases()?;
     let setup = target.setup()?;
-    let recorder = listening()?;
     let colour = colour();
     let mut reports = Vec::with_capacity(files.len());
     for file in &files {
@@ -37,7 +43,7 @@ pub(super) async fn run(Arguments { target, json }: Arguments) -> Result<(), Fai
                 print_line(case_text(case, colour).trim_end());
             }
         };
-        let report = run_cases(&setup, file, target.case.as_deref(), &recorder, tell).await.map_err(failure)?;
+        let report = run_cases(&setup, file, target.case.as_deref(), recorder, tell).await.map_err(failure)?;
         if !json {
             print_line(&summary_text(&report, colour));
         }

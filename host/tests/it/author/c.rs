@@ -1,6 +1,6 @@
 //! Plugins in C.
 
-use super::project::{Project, a_wallet_gets_what_the_plugin_says, done, generated_projects_pass};
+use super::project::{Host, Project, a_wallet_gets_what_the_plugin_says, done, generated_projects_pass};
 
 /// A plugin that goes wrong in each way there is, and what must come of it.
 const BEHAVIOUR: &str = include_str!("c/behaviour.c");
@@ -9,6 +9,9 @@ const CASES: &str = include_str!("c/cases.toml");
 /// A plugin that uses every capability as the subject's id says.
 const CAPABILITIES: &str = include_str!("c/capabilities.c");
 const CAPABILITIES_CASES: &str = include_str!("c/capabilities.toml");
+
+/// A plugin that shares one sandbox among its calls, as an operator may want it.
+const WARM: &str = include_str!("c/warm.c");
 
 #[test]
 fn from_an_empty_directory_to_a_credential() {
@@ -40,6 +43,23 @@ fn each_capability_answers_and_refuses() {
     project.build();
     let report = project.test();
     assert!(!report.contains("FAILED"), "{report}");
+}
+
+/// Where calls share a sandbox, what the SDK took for one is given back, and shows nothing of it to the next.
+#[test]
+fn a_sandbox_that_is_used_again_is_clean() {
+    let host = Host::open();
+    let project = Project::provider("c");
+    project.write("src/plugin.c", WARM);
+    let grant = "[plugin]\ninstance = \"warm\"\n[warm]\nidle = \"10m\"\n[limits]\ncpu = \"5s\"\nwall = \"1m\"\n";
+    project.write("people.toml", grant);
+    project.build();
+    host.install(&project);
+    for (call, subject) in ["person-1", "person-2", "person-3"].into_iter().enumerate() {
+        let claims = host.credential(subject);
+        assert_eq!(claims["given_name"], (call + 1).to_string(), "the call had a sandbox of its own: {claims}");
+        assert_eq!((&claims["family_name"], &claims["village"]), (&"clean".into(), &subject.into()), "{claims}");
+    }
 }
 
 /// Two calls of one component draw different numbers, and so does another run.
@@ -164,16 +184,6 @@ fn without_a_compiler_both_ways_to_one_are_said() {
     let said = build(Some("clang"));
     assert!(said.starts_with("chancery: CHANCERY_CC is `clang`, which does not compile for WebAssembly: "), "{said}");
     assert!(!project.component().exists());
-}
-
-#[test]
-fn go_is_refused_with_the_reason_and_the_way() {
-    let project = Project::provider("c");
-    project.write("main.go", "package main\n");
-    project.write("plugin.toml", "name = \"people\"\nlanguage = \"go\"\n");
-    let said = project.fails(&["plugin", "build"], 1);
-    assert!(said.starts_with("chancery: plugins in Go are experimental, and "), "{said}");
-    assert!(said.contains("\nBuild the component with componentize-go "), "{said}");
 }
 
 /// A plugin in C may use all of the C library; what it prints is not lost where it fails.

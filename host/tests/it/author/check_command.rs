@@ -118,6 +118,30 @@ fn without_a_configuration_file_the_defaults_are_used_and_it_is_said() {
 }
 
 #[test]
+fn a_configuration_file_that_is_named_must_be_there() {
+    let here = Here::new("hostile", "", None);
+    let told = |path: &str| texts(&here.command(&["--config", path]).output().unwrap());
+    let (status, out, err) = told("chancery.tml");
+    assert_eq!((status, out.as_str()), (Some(2), ""), "{err}");
+    let expected = "chancery: there is no configuration file chancery.tml: name this host's with --config FILE, or leave \
+                    --config out where there is none\n";
+    assert_eq!(err, expected);
+    let named = texts(&here.command(&[]).env("CHANCERY_CONFIG", "nowhere/chancery.toml").output().unwrap());
+    assert_eq!(named.0, Some(2), "{}", named.2);
+    std::fs::create_dir(here.path().join("folder")).unwrap();
+    for path in ["folder", "people.wasm/chancery.toml"] {
+        let (status, out, err) = told(path);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.starts_with(&format!("chancery: cannot read {path}: ")), "{err}");
+    }
+    // The same in the usual place: what is there and cannot be read is not taken for absent.
+    std::fs::create_dir(here.path().join("chancery.toml")).unwrap();
+    let (status, _, err) = here.told();
+    assert_eq!(status, Some(2));
+    assert!(err.starts_with("chancery: cannot read chancery.toml: "), "{err}");
+}
+
+#[test]
 fn wrong_files_are_refused_with_their_names() {
     let here = Here::new("hostile", "[limits]\nmemoy = \"1MiB\"\n", Some(""));
     let (status, _, err) = here.told();

@@ -1,6 +1,8 @@
 //! Plugins in JavaScript.
 
-use super::project::{Host, Project, a_wallet_gets_what_the_plugin_says, generated_projects_pass};
+use std::process::Command;
+
+use super::project::{Host, Project, a_wallet_gets_what_the_plugin_says, generated_projects_pass, shared_folders};
 
 #[test]
 fn from_an_empty_directory_to_a_credential() {
@@ -102,6 +104,75 @@ Mend this and build again",
     }
 }
 
+/// What lies outside of the project gets into no bundle, by whichever way.
+#[test]
+fn a_bundle_takes_in_files_of_the_project_alone() {
+    let project = Project::provider("js");
+    let outside = project.path.parent().unwrap().canonicalize().unwrap();
+    for (file, text) in
+        [("secret.json", "\"hush\""), ("secret.txt", "hush"), ("package/index.js", "export default \"hush\";\n")]
+    {
+        std::fs::create_dir_all(outside.join(file).parent().unwrap()).unwrap();
+        std::fs::write(outside.join(file), text).unwrap();
+    }
+    std::fs::create_dir(project.path.join("node_modules")).unwrap();
+    for (link, target) in [("src/link.json", "secret.json"), ("node_modules/linked", "package")] {
+        std::os::unix::fs::symlink(outside.join(target), project.path.join(link)).unwrap();
+    }
+    for (import, file) in [
+        ("../../secret.json", "secret.json"),
+        ("../../secret.txt", "secret.txt"),
+        (&*outside.join("secret.txt").to_string_lossy(), "secret.txt"),
+        ("./link.json", "secret.json"),
+        ("linked", "package/index.js"),
+    ] {
+        let source =
+            format!("import {{ defineDataProvider }} from \"chancery\";\nimport hush from \"{import}\";\n{WHOLE}\n");
+        let file = outside.join(file);
+        let expected = format!("src/plugin.js:2:18: {} is outside of the project\n", file.display());
+        let said = says(&project, &source);
+        assert!(said.starts_with(&expected), "{import}: {said}");
+        assert!(
+            said.contains("\n    Copy it into the project; what comes from npm, `npm install` in the project."),
+            "{said}"
+        );
+    }
+
+    // Its own files and packages are what a bundle is made of.
+    project.write("node_modules/installed/index.js", "export default \"here\";\n");
+    project.write("src/own.json", "\"own\"");
+    project.write(
+        "src/plugin.js",
+        &format!(
+            "import {{ defineDataProvider }} from \"chancery\";\nimport a from \"installed\";\nimport b from \
+             \"./own.json\";\nglobalThis.kept = [a, b];\n{WHOLE}\n"
+        ),
+    );
+    project.build();
+}
+
+/// An installation for a machine that the engine is not published for.
+#[test]
+fn a_machine_without_an_engine_is_told_which_have_one() {
+    let project = Project::provider("js");
+    project.build();
+    let [(_, tools), _] = shared_folders();
+    let dir = tempfile::tempdir().unwrap();
+    let installed = std::fs::read_dir(tools).unwrap().map(|entry| entry.unwrap().path());
+    for folder in installed.filter(|path| path.is_dir() && path.to_string_lossy().contains("/javascript-")) {
+        let copied = Command::new("cp").arg("-R").arg(&folder).arg(dir.path()).status().unwrap();
+        assert!(copied.success());
+        std::fs::remove_dir_all(dir.path().join(folder.file_name().unwrap()).join("node_modules/@andreiltd")).unwrap();
+    }
+    let said = project.failing(project.command(&["plugin", "build"]).env("CHANCERY_TOOLS", dir.path()), 1);
+    let (_, said) = said.split_once("chancery: ").unwrap();
+    assert!(said.starts_with("QuickJS is not published for this machine ("), "{said}");
+    assert!(
+        said.contains("\nBuild on Linux (x64 with glibc or musl, arm64 with glibc) or macOS (arm64, x64)"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_module_exports_what_its_world_says() {
     let project = Project::provider("js");
@@ -155,7 +226,7 @@ fn what_fails_while_the_plugin_is_built_is_shown_where_it_is() {
 }
 
 /// A provider that does what the subject's id says.
-const BEHAVIOUR: &str = r#"import { defineDataProvider, NotFound, Unavailable } from "chancery";
+const BEHAVIOUR: &str = r#"import { defineDataProvider, NotFound, parseJson, Unavailable } from "chancery";
 import { broken } from "./broken.js";
 
 const behaviour = {
@@ -180,6 +251,9 @@ const behaviour = {
     console.log("seen", { a: 1 });
     return { claims: {} };
   },
+  infinite: () => ({ claims: { heights: [1, 1 / 0] } }),
+  twice: () => ({ claims: parseJson('{"Ada": 1, "Ada": 2}') }),
+  deep: () => ({ claims: parseJson("[".repeat(100_000)) }),
 };
 
 export const { lifecycle, dataProvider } = defineDataProvider({
@@ -194,7 +268,7 @@ const BROKEN: &str =
     "// A module of the author's.\n\nexport function broken(thing) {\n  return thing.missing.member;\n}\n";
 
 /// What is to come of each id.
-const BEHAVES: [(&str, &str); 12] = [
+const BEHAVES: [(&str, &str); 15] = [
     (
         "throws",
         r#"error = "internal"
@@ -206,7 +280,7 @@ detail = "TypeError: cannot read property 'member' of undefined*at broken* (src/
     ("direct", "error = \"internal\"\ndetail = \"*it is an object with given_name*\""),
     ("nothing", "error = \"internal\"\ndetail = \"*it is undefined*\""),
     ("promise", "error = \"internal\"\ndetail = \"*fetch returned a Promise*take `async` and `await` away*\""),
-    ("bigint", "error = \"internal\"\ndetail = \"*claims of what fetch returned is no JSON*\""),
+    ("bigint", "error = \"internal\"\ndetail = \"*claims.big is a BigInt, which JSON does not have*\""),
     ("known", "error = \"not-found\"\nmessage = \"Nobody.\"\ndetail = \"row 7\""),
     (
         "later",
@@ -215,6 +289,12 @@ detail = "TypeError: cannot read property 'member' of undefined*at broken* (src/
     ("large", "claims = { text = \"xxx*xxx\" }"),
     ("endless", "error = \"limit\""),
     ("prints", "claims = {}\nlogs = ['seen {\"a\":1}']"),
+    ("infinite", "error = \"internal\"\ndetail = \"claims.heights[1] is not a finite number\""),
+    (
+        "twice",
+        "error = \"internal\"\ndetail = \"the JSON cannot be read: a name stands twice in one object at line 1 *\"",
+    ),
+    ("deep", "error = \"internal\"\ndetail = \"the JSON cannot be read: more than 32 levels at line 1 *\""),
 ];
 
 #[test]
@@ -232,7 +312,7 @@ fn whatever_a_plugin_does_its_author_can_read() {
     project.write("people.toml", "");
     project.build();
     let report = project.test();
-    assert!(report.contains("12 cases passed"), "{report}");
+    assert!(report.contains("15 cases passed"), "{report}");
     let component = std::fs::read(project.component()).unwrap();
     let path = project.path.to_string_lossy().into_owned();
     assert!(!component.windows(path.len()).any(|part| part == path.as_bytes()), "no path of this machine is in it");
@@ -306,6 +386,7 @@ error = "not-found"
 name = "another host"
 request = { subject = { id = "person-1" } }
 config = { registry = "https://elsewhere.example.org" }
+http = [{ request = { url = "https://elsewhere.example.org/people/person-1" }, fault = "denied" }]
 [case.expect]
 error = "internal"
 message = "The plugin failed."

@@ -39,8 +39,7 @@ fn wrong_arguments_are_refused_with_what_is_right() {
     };
     for (arguments, says) in [
         (&["people"][..], "--lang <LANGUAGE>"),
-        (&["people", "--lang", "cobol"], "plugins are written in rust, js, ts, python or c"),
-        (&["people", "--lang", "go"], "Go plugins are experimental and have no template"),
+        (&["people", "--lang", "cobol"], "plugins are written in rust, js, ts, python, c or go"),
         (&["people", "--lang", "js", "--kind", "provider"], "a plugin is one of data-provider, vc-issuance, audit"),
         (
             &["people", "--lang", "js", "--wants", "http,htpp"],
@@ -51,6 +50,9 @@ fn wrong_arguments_are_refused_with_what_is_right() {
         (&["people", "--lang", "c", "--kind", "audit", "--wants", "sql"], "it takes journal, http."),
         (&["My_Plugin", "--lang", "c"], "use lower-case words of letters and digits, joined by single hyphens"),
         (&["self", "--lang", "rust"], "self is a word that Rust keeps for itself"),
+        (&["cases", "--lang", "c"], "cases.toml is the name of another file"),
+        (&["rust-toolchain", "--lang", "rust"], "rust-toolchain.toml is the name of another file"),
+        (&["con", "--lang", "js"], "con is a device on Windows"),
     ] {
         let err = refused(arguments);
         assert!(err.contains(says), "{arguments:?}: {err}");

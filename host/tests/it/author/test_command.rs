@@ -1,4 +1,4 @@
-//! `chancery plugin test` and `bench`, with plugins that are there already.
+//! `chancery plugin test`, with plugins that are there already.
 
 use serde_json::{Value, json};
 
@@ -71,10 +71,27 @@ fn the_grants_rules_hold_for_what_the_case_file_answers() {
     let cases = "[secrets]\ntoken = \"t0\"\n[[case]]\nname = \"ada\"\nexpect = { claims = {} }\n[[case.http]]\nrequest = {}\n\
                  response = { json = {} }";
     let report = Bare::new("rest-provider", &grant, cases).fails();
-    assert!(
-        report.contains("note: the grant file does not let out GET https://elsewhere.example/subject-1"),
-        "{report}"
-    );
+    let refused = "        \
+the grant file does not let out GET https://elsewhere.example/subject-1: https://elsewhere.example is not on the allow-list
+        to let it out, write into the grant file:
+          [grants.http]
+          allow = [\"https://registry.example\", \"https://elsewhere.example\"]
+        if it must be refused, add:
+          [[case.http]]
+          request = { method = \"GET\", url = \"https://elsewhere.example/subject-1\" }
+          fault = \"denied\"
+";
+    assert!(report.contains(refused), "{report}");
+    // What the plugin makes of a refusal may be right: the request fails the case all the same.
+    let cases = |exchange: &str| {
+        format!(
+            "[secrets]\ntoken = \"t0\"\n[[case]]\nname = \"ada\"\nexpect = {{ error = \"misconfigured\" }}\n{exchange}"
+        )
+    };
+    let report = Bare::new("rest-provider", &grant, &cases("")).fails();
+    assert!(report.contains(refused) && !report.contains("expected"), "{report}");
+    let listed = "[[case.http]]\nrequest = { url = \"https://elsewhere.example/*\" }\nfault = \"denied\"\n";
+    Bare::new("rest-provider", &grant, &cases(listed)).passes();
 
     let large = format!("response_max = \"1KiB\"\n{}", &REST["[grants.http]\n".len()..]);
     let body = "x".repeat(1025);
@@ -132,7 +149,7 @@ fn a_call_that_the_plugin_does_not_have_is_a_wrong_case() {
     assert_eq!(
         message,
         "chancery: cases.toml: case \"x\": call = \"issue\", and csv-provider is a data-provider plugin: its calls are \
-         fetch, validate-config and health\n"
+         fetch, validate-config, prepare and health\n"
     );
 }
 
@@ -181,7 +198,7 @@ fn a_configuration_of_a_case_is_judged_by_the_plugin() {
          [[case]]\nname = \"good\"\ncall = \"health\"\nexpect = { ok = true }\n\
          [[case]]\nname = \"own\"\nconfig = { file = \"/p\", column = \"name\" }\nrequest = { subject = { id = \"Ada\" } }\n\
          expect = { claims = { id = \"1\", name = \"Ada\" } }\n\
-         [[case]]\nname = \"elsewhere\"\ncall = \"health\"\nconfig = { file = \"/q\", column = \"id\" }\n\
+         [[case]]\nname = \"elsewhere\"\ncall = \"prepare\"\nconfig = { file = \"/q\", column = \"id\" }\n\
          expect = { error = \"misconfigured\" }\n",
     );
     tried.write("people.csv", "id,name\n1,Ada\n");
@@ -199,6 +216,72 @@ fn a_configuration_of_a_case_is_judged_by_the_plugin() {
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
+}
+
+#[test]
+fn a_case_about_one_function_does_not_pass_on_the_failure_of_another() {
+    let case = |call: &str, step: &str, expect: &str| {
+        format!(
+            "[[case]]\nname = \"{call}, {step}\"\ncall = \"{call}\"\nconfig = {{ fail_in = \"{step}\" }}\n\
+             expect = {{ {expect} }}\n"
+        )
+    };
+    let error = "error = \"misconfigured\", message = \"Failed*\", detail";
+    let passing = [
+        case("prepare", "prepare", &format!("{error} = \"Prepare\"")),
+        case("health", "health", &format!("{error} = \"Health\"")),
+        case("validate-config", "health", "ok = true"),
+        case("prepare", "health", "ok = true"),
+    ];
+    Bare::new("hostile", "", &passing.concat()).passes();
+    let failing = [
+        case("health", "prepare", "error = \"misconfigured\""),
+        case("validate-config", "prepare", "ok = true"),
+        case("prepare", "validate-config", "error = \"misconfigured\""),
+    ];
+    let report = Bare::new("hostile", "", &failing.concat()).fails();
+    let unprepared =
+        "        the plugin does not load; it did not become probed:\n          prepare: misconfigured: Failed";
+    assert_eq!(report.matches(unprepared).count(), 2, "{report}");
+    assert!(report.contains("it did not become configured:\n          [config] /fail_in: failed"), "{report}");
+    assert!(report.ends_with("3 cases failed, 0 passed: hostile of cases.toml\n"), "{report}");
+}
+
+#[test]
+fn a_case_about_loading_sees_nothing_of_the_one_before() {
+    let grant = "[grants.kv]\n[grants.secrets]\nnames = [\"token\"]\nreveal = true\n\
+                 [grants.sign.keys.jwt]\npurpose = \"mac\"\nsecret = \"token\"\n\
+                 [grants.journal]\ndir = \"j\"\nname = \"j\"\n[grants.sql.statements.by_id]\ndatabase = \"d\"\ntext = \"select 1\"\n";
+    let cases = "[secrets]\ntoken = \"0123456789abcdef\"\n[[case]]\nname = \"writes\"\n\
+                 request = { settings = { steps = [{ do = \"append\", bytes = 2 }] } }\n\
+                 expect = { claims = { said = \"*\" }, journal = [\"*\"] }\n\
+                 [[case]]\nname = \"loads\"\ncall = \"health\"\nexpect = { ok = true, journal = [] }\n\
+                 [[case]]\nname = \"asks\"\ncall = \"health\"\n\
+                 config = { health = [{ do = \"sql\", statement = \"by_id\" }] }\n\
+                 expect = { error = \"misconfigured\" }\n\
+                 [[case.sql]]\nstatement = \"by_id\"\nparams = []\nrows = []\n";
+    let tried = Bare::new("hostile-data", grant, cases);
+    tried.passes();
+    // Where it is not listed, what is asked while loading fails the case.
+    tried.write("cases.toml", &cases[..cases.find("[[case.sql]]").unwrap()]);
+    let report = tried.fails();
+    assert!(
+        report.contains("the plugin asked for the statement by_id with []: no [[case.sql]] answers it"),
+        "{report}"
+    );
+}
+
+const WARM: &str = "[plugin]\ninstance = \"warm\"\n[warm]\nmax_idle = 1\n";
+
+#[test]
+fn no_case_finds_what_the_one_before_left() {
+    let case = |name: &str| {
+        format!(
+            "[[case]]\nname = \"{name}\"\nrequest = {{ subject = {{ id = \"leak\" }} }}\n\
+             expect = {{ claims = {{ found = \"\" }} }}\n"
+        )
+    };
+    Bare::new("hostile", WARM, &["one", "two", "three"].map(case).concat()).passes();
 }
 
 #[test]
@@ -281,25 +364,13 @@ fn every_capability_is_virtual_and_the_same_in_each_run() {
 }
 
 #[test]
-fn a_call_is_measured() {
-    let tried = Bare::new(
-        "csv-provider",
-        "[[grants.files]]\nhost = \"people.csv\"\nguest = \"/p\"\n[config]\nfile = \"/p\"\ncolumn = \"id\"\n",
-        "[[case]]\nname = \"fails\"\nexpect = { claims = { a = 1 } }\n\
-         [[case]]\nname = \"ada\"\nrequest = { subject = { id = \"1\" } }\nexpect = { claims = { id = \"1\" } }\n",
-    );
-    tried.write("people.csv", "id\n1\n");
-    let (status, out, err) = tried.run("bench", &["--calls", "50", "--json"]);
-    assert_eq!((status, err.as_str()), (Some(0), ""), "{out}");
-    let measured: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&measured["case"], &measured["fresh"]["calls"]), (&json!("ada"), &json!(50)));
-    assert!(measured["fresh"]["p50"].as_u64() <= measured["fresh"]["worst"].as_u64());
-    let (_, out, _) = tried.run("bench", &["--calls", "1"]);
-    for part in ["csv-provider ", "data-provider, ", "loading ", "case         ada\n", "fresh call   p50 ", "(1 calls)"]
-    {
-        assert!(out.contains(part), "{part}: {out}");
-    }
-    let (status, _, err) = tried.run("bench", &["--case", "fails"]);
-    assert_eq!(status, Some(1));
-    assert!(err.contains("no case gives a result that it expects"), "{err}");
+fn what_a_call_leaves_makes_room_as_the_grant_says() {
+    let grant = REST.replace("[grants.kv]", "[grants.kv]\nentries = 1");
+    let listed = "kv = { \"old\" = \"1\" }\nexpect = { claims = { name = \"Ada\" }, kv = { \"old\" = \"1\" } }\n\
+                  [[case.http]]\nrequest = {}\nresponse = { json = { name = \"Ada\" } }";
+    let tried = rest(listed);
+    tried.write("grant.toml", &grant);
+    let report = tried.fails();
+    assert!(report.contains("kv/old\n          expected  \"1\"\n          got       nothing"), "{report}");
+    assert!(report.contains("note: the cache is full: old made room for "), "{report}");
 }

@@ -52,7 +52,6 @@ impl Report {
 impl Budget {
     pub(super) fn print(&self) {
         let Self { connections, parts, sum_micros, endpoint_micros } = self;
-        println!("\nOne credential request, {connections} connections at once:\n");
         let mut table = Table::new(&["part", "CPU µs", "of the sum"]);
         for Part { what, cpu_micros } in parts {
             let share = format!("{:.0} %", cpu_micros / sum_micros * 100.0);
@@ -61,6 +60,6 @@ impl Budget {
         table.row(vec!["sum".to_owned(), format!("{sum_micros:.1}"), "100 %".to_owned()]);
         let ratio = format!("{:.0} %", endpoint_micros / sum_micros * 100.0);
         table.row(vec!["the endpoint as measured".to_owned(), format!("{endpoint_micros:.1}"), ratio]);
-        table.print();
+        table.print(&format!("One credential request, {connections} connections at once:"));
     }
 }

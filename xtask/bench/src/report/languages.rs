@@ -77,11 +77,10 @@ impl Report {
 
 impl Languages {
     pub(super) fn print(&self) {
-        println!(
-            "\nThe same plugin by language: a call with two SQL statements that are answered at once, in a fresh \
-             sandbox and in a warm one:\n"
+        self.table().print(
+            "The same plugin by language: a call with two SQL statements that are answered at once, in a fresh sandbox \
+             and in a warm one:",
         );
-        self.table().print();
         for Skipped { name, reason } in &self.skipped {
             println!("\n{name} is skipped: {reason}.");
         }

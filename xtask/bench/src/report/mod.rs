@@ -136,15 +136,13 @@ impl Report {
         if *quick {
             println!("A quick run: the figures are rough.");
         }
-        println!("\nParts, in one process:\n");
-        self.figures(|system| system == System::Part).print();
+        self.figures(|system| system == System::Part).print("Parts, in one process:");
         self.plugins.print();
         self.languages.print();
         self.print_status();
-        println!("\nServers, from outside, the load generator on the same machine:\n");
-        self.figures(|system| system != System::Part).print();
-        println!("\nBy requests per CPU-second of the server:\n");
-        ratios::table(&self.ratios()).print();
+        let servers = self.figures(|system| system != System::Part);
+        servers.print("Servers, from outside, the load generator on the same machine:");
+        ratios::table(&self.ratios()).print("By requests per CPU-second of the server:");
         for budget in self.budgets() {
             budget.print();
         }
@@ -156,8 +154,7 @@ impl Report {
         if let Some(Memory { idle_mib, issuances, after_mib }) = &self.memory {
             println!("\nResident memory: {idle_mib:.0} MiB idle, {after_mib:.0} MiB after {issuances} credentials.");
         }
-        println!("\nGoals; below 1 is better than the goal:\n");
-        goals::table(&self.goals()).print();
+        goals::table(&self.goals()).print("Goals; below 1 is better than the goal:");
     }
 
     pub(crate) fn to_json(&self) -> Result<String> {

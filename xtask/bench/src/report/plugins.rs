@@ -175,17 +175,14 @@ impl Report {
 
 impl Plugins {
     pub(super) fn print(&self) {
-        println!("\nWhat one use of a capability adds to a call, and the same without a plugin:\n");
-        self.capabilities().print();
-        println!("\nFrom a component on the disk to a plugin that serves:\n");
-        self.loadings().print();
+        self.capabilities().print("What one use of a capability adds to a call, and the same without a plugin:");
+        self.loadings().print("From a component on the disk to a plugin that serves:");
         if let Some(neighbours) = &self.neighbours {
             let Neighbours { plugins, ended_at_a_limit, .. } = neighbours;
-            println!(
-                "\n{plugins} plugins with a caller each, beside one that spins and one that sleeps \
-                 ({ended_at_a_limit} of their calls ended at a limit):\n"
-            );
-            neighbours.table().print();
+            neighbours.table().print(&format!(
+                "{plugins} plugins with a caller each, beside one that spins and one that sleeps ({ended_at_a_limit} of \
+                 their calls ended at a limit):"
+            ));
         }
         if let Some(CallMemory { before_mib, calls, after_mib }) = &self.memory {
             println!("\nResident memory of this process: {before_mib:.0} MiB, {after_mib:.0} MiB after {calls} calls.");

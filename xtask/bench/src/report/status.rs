@@ -225,25 +225,22 @@ impl Report {
     }
 
     pub(super) fn print_status(&self) {
-        println!(
-            "\nDurable issuances (nonce, credential, two entries, audit event) beside the store's cheapest durable write: \
+        durable_table(&self.durable()).print(
+            "Durable issuances (nonce, credential, two entries, audit event) beside the store's cheapest durable write: \
              one row is changed. One after the other, each of those is a commit of its own. At once they share commits \
-             on SQLite, and wait for each other on PostgreSQL, since it is the same row:\n"
+             on SQLite, and wait for each other on PostgreSQL, since it is the same row:",
         );
-        durable_table(&self.durable()).print();
         self.status.print();
     }
 }
 
 impl Status {
     fn print(&self) {
-        println!("\nWhat is made of a status list's bits, and how large it is:\n");
-        self.makings().print();
-        println!("\n100,000,000 credentials with two statuses each, in 96 lists:\n");
-        self.scales().print();
+        self.makings().print("What is made of a status list's bits, and how large it is:");
+        self.scales().print("100,000,000 credentials with two statuses each, in 96 lists:");
         if let Some(publications) = &self.publications {
-            println!("\nFrom the acknowledgement of a status change to a list that shows it, over HTTP:\n");
-            publications.table().print();
+            let heading = "From the acknowledgement of a status change to a list that shows it, over HTTP:";
+            publications.table().print(heading);
         }
     }
 

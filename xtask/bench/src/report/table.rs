@@ -13,8 +13,11 @@ impl Table {
         self.rows.push(cells);
     }
 
-    pub(super) fn print(&self) {
-        print!("{}", self.text());
+    /// Under a heading; neither where nothing was measured.
+    pub(super) fn print(&self, heading: &str) {
+        if self.rows.len() > 1 {
+            print!("\n{heading}\n\n{}", self.text());
+        }
     }
 
     fn text(&self) -> String {

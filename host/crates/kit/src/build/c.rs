@@ -5,7 +5,8 @@ mod messages;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use wit_bindgen_core::Files;
 
@@ -13,7 +14,7 @@ use self::compiler::Compiler;
 use super::BuildError;
 use crate::component;
 use crate::project::{Project, write};
-use crate::tools::{Tools, ToolsError};
+use crate::tools::Tools;
 use crate::world::{Kind, World};
 
 /// Where bindings and objects go, under the project's root.
@@ -112,7 +113,7 @@ impl Work<'_> {
         fs::create_dir_all(folder).map_err(|source| BuildError::File { path: folder.to_owned(), source })?;
         let mut command = self.compiler.fresh(&self.project.root.join(GENERATED).join("cache"));
         command.args(FLAGS).args(AUTHORS_FLAGS).args(self.definitions()).arg(source).arg("-o").arg(&object);
-        let output = self.run(&mut command)?;
+        let output = self.run(&format!("compiling {}", source.display()), self.tools.limits().step, &mut command)?;
         let said = messages::of_author(&String::from_utf8_lossy(&output.stderr));
         if !output.status.success() {
             return Err(messages::does_not_compile(source, &said));
@@ -130,7 +131,8 @@ impl Work<'_> {
         command.args(FLAGS).args(LINK_FLAGS).args(self.definitions());
         command.args(self.sdk()).arg(format!("{GENERATED}/{BINDINGS}.c")).args(objects);
         command.arg(format!("{GENERATED}/{BINDINGS}_component_type.o")).arg("-o").arg(&core);
-        let output = self.run(&mut command)?;
+        // The first time, the C library is compiled on the way.
+        let output = self.run("putting the plugin together", self.tools.limits().long, &mut command)?;
         if !output.status.success() {
             return Err(messages::does_not_link(&String::from_utf8_lossy(&output.stderr), GENERATED, self.world.kind));
         }
@@ -138,10 +140,8 @@ impl Work<'_> {
         fs::read(&path).map_err(|source| BuildError::File { path, source })
     }
 
-    fn run(&self, command: &mut Command) -> Result<Output, BuildError> {
-        let program = command.get_program().to_string_lossy().into_owned();
-        let output = command.current_dir(&self.project.root).stdin(Stdio::null()).output();
-        output.map_err(|source| ToolsError::Start { program, source }.into())
+    fn run(&self, what: &str, limit: Duration, command: &mut Command) -> Result<Output, BuildError> {
+        Ok(self.tools.output(what, limit, command.current_dir(&self.project.root))?)
     }
 
     /// What tells the SDK's header which capabilities there are.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wasmparser::{Parser, Payload};
 
-use super::BuildError;
+use super::{BuildError, MAKING};
 use crate::embedded;
 use crate::project::{Engine, Language, Project, write};
 use crate::tools::{Tools, ToolsError};
@@ -110,11 +110,12 @@ fn run(job: &Job<'_>, tools: &Tools) -> Result<PathBuf, BuildError> {
     let driver = job.intermediate.join("build.mjs");
     write(&driver, embedded::file(DRIVER).unwrap_or_default()).map_err(failed(&driver))?;
     let text = serde_json::to_string(job).map_err(|error| BuildError::Component(error.to_string()))?;
-    let output = crate::tools::run("making the component", Command::new(crate::tools::node()?).arg(&driver).arg(text))?;
+    let mut command = Command::new(tools.node()?);
+    let output = tools.run(MAKING, tools.limits().step, command.arg(&driver).arg(text)).map_err(super::at_top_level)?;
     match serde_json::from_str(&output) {
         Ok(Said::Component { component }) => Ok(component),
         Ok(Said::Fault { message, hint }) => Err(BuildError::Language { message, hint }),
-        Err(_) => Err(ToolsError::Failed { what: "making the component".to_owned(), output }.into()),
+        Err(_) => Err(ToolsError::Failed { what: MAKING.to_owned(), output }.into()),
     }
 }
 
@@ -205,10 +206,10 @@ fn check_types(project: &Project, tools: &Tools) -> Result<(), BuildError> {
     }
     let toolchain = tools.npm("typescript")?;
     tools.say("checking types");
-    let mut command = Command::new(crate::tools::node()?);
+    let mut command = Command::new(tools.node()?);
     command.arg(toolchain.join("node_modules/typescript/bin/tsc")).arg("--project").arg(config);
     command.args(["--noEmit", "--pretty", "false"]).current_dir(&project.root);
-    match crate::tools::run("checking types", &mut command) {
+    match tools.run("checking types", tools.limits().step, &mut command) {
         Ok(_) => Ok(()),
         Err(ToolsError::Failed { output, .. }) => Err(BuildError::Language {
             message: output.lines().map(place).collect::<Vec<_>>().join("\n"),

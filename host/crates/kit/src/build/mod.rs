@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::inspect;
-use crate::project::{Language, Project, ProjectError};
-use crate::tools::{Tools, ToolsError};
+use crate::project::{Language, Project, ProjectError, write_by_rename};
+use crate::tools::{self, Tools, ToolsError};
 use crate::world::{self, Kind, WorldError};
 
 /// Why there is no component.
@@ -54,10 +54,19 @@ pub struct Built {
     pub sdk_refreshed: bool,
 }
 
+/// Held while a project is built, under its build directory.
+const LOCK: &str = "lock";
+
+/// What the languages call the step that runs the plugin's own code.
+const MAKING: &str = "making the component";
+
 /// Builds `build/<name>.wasm`.
 pub fn build(project: &Project, tools: &Tools) -> Result<Built, BuildError> {
-    let world = project.world()?;
     project.refuse_links()?;
+    // The steps of two builds would take each other's files away.
+    let holder = format!("another build of {}", project.root.display());
+    let _locked = tools.locked(&project.build_dir().join(LOCK), &holder)?;
+    let world = project.world()?;
     let sdk_refreshed = project.refresh_sdk()?;
     world::compose(&project.root.join(world::FILE), &project.build_dir().join("wit"))?;
     let component = match project.language {
@@ -65,7 +74,7 @@ pub fn build(project: &Project, tools: &Tools) -> Result<Built, BuildError> {
         Language::JavaScript | Language::TypeScript => javascript::build(project, &world, tools)?,
         Language::Python => python::build(project, &world, tools)?,
         Language::C => c::build(project, &world, tools)?,
-        Language::Go => return Err(go::refusal()),
+        Language::Go => go::build(project, &world, tools)?,
     };
     let shape = inspect::shape(&component).map_err(BuildError::Component)?;
     if shape.kinds != [world.kind] || !shape.lifecycle {
@@ -78,17 +87,23 @@ pub fn build(project: &Project, tools: &Tools) -> Result<Built, BuildError> {
     }
     let unused = world.capabilities.difference(&capabilities).cloned().collect();
     let path = project.component();
-    write_by_rename(&path, &component)?;
+    write_by_rename(&path, &component).map_err(|source| BuildError::File { path: path.clone(), source })?;
     let bytes = component.len() as u64;
     Ok(Built { path, bytes, kind: world.kind, capabilities, unused, sdk_refreshed })
 }
 
-/// A running host may watch the folder: it must never see half a file.
-fn write_by_rename(path: &PathBuf, content: &[u8]) -> Result<(), BuildError> {
-    let failed = |source| BuildError::File { path: path.clone(), source };
-    let temporary = path.with_extension("wasm.tmp");
-    crate::project::write(&temporary, content).map_err(failed)?;
-    std::fs::rename(&temporary, path).map_err(failed)
+/// What it means that making the component failed, where that runs the plugin's own code.
+fn at_top_level(error: ToolsError) -> BuildError {
+    match error {
+        ToolsError::Overdue { what, limit, output } => BuildError::Language {
+            message: format!("{what} was ended: it took longer than {limit}{}", tools::line(&output)),
+            hint:
+                "What stands outside of functions runs once, at build time: look there for a loop without an end, or \
+                   for work that takes too long"
+                    .to_owned(),
+        },
+        other => other.into(),
+    }
 }
 
 /// What to do about imports that the world does not have.
@@ -120,4 +135,37 @@ fn found(kinds: &[Kind]) -> String {
 
 fn list(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A project that no toolchain is needed for: it is refused when its turn comes.
+    #[test]
+    fn a_project_has_one_build_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let manifest = "name = \"people\"\nlanguage = \"python\"\nentry = \"my-plugin.py\"\n";
+        let world = "package org:people@0.1.0;\nworld plugin { include chancery:plugin/audit-plugin@0.1.0; }\n";
+        for (file, text) in [("plugin.toml", manifest), ("my-plugin.py", ""), (world::FILE, world)] {
+            crate::project::write(&root.join(file), text.as_bytes()).unwrap();
+        }
+        let project = Project::open(&root).unwrap();
+        let first = Tools::new(root.clone(), Box::new(|_| {}));
+        let held = first.locked(&project.build_dir().join(LOCK), "nobody").unwrap();
+        let (said, heard) = mpsc::channel();
+        let second = Tools::new(root.clone(), Box::new(move |line| said.send(line.to_owned()).unwrap()));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| build(&project, &second));
+            assert_eq!(heard.recv().unwrap(), format!("waiting for another build of {}", root.display()));
+            assert!(!project.sdk_dir().exists(), "nothing is touched before");
+            drop(held);
+            let refused = waits.join().unwrap().unwrap_err().to_string();
+            assert!(refused.starts_with("my-plugin.py is no name of a Python module"), "{refused}");
+        });
+        assert!(project.sdk_dir().exists());
+    }
 }

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::BuildError;
+use super::{BuildError, MAKING};
 use crate::project::{Project, write};
 use crate::tools::{Tools, ToolsError};
 use crate::world::{Kind, World};
@@ -70,13 +70,13 @@ pub(super) fn build(project: &Project, world: &World, tools: &Tools) -> Result<V
     command.args(["--python-path", SDK, ENTRY, "--output", COMPONENT]).current_dir(&project.root);
     // It adds the packages of this environment; left to itself, it would add those of the machine.
     command.env("VIRTUAL_ENV", packages).env("RUST_BACKTRACE", "0").env_remove("RUST_LIB_BACKTRACE");
-    match crate::tools::run("making the component", &mut command) {
+    match tools.run(MAKING, tools.limits().step, &mut command) {
         Ok(_) => {
             let component = project.root.join(COMPONENT);
             fs::read(&component).map_err(failed(&component))
         }
         Err(ToolsError::Failed { what, output }) => Err(explain(&project.entry, what, &output)),
-        Err(other) => Err(other.into()),
+        Err(other) => Err(super::at_top_level(other)),
     }
 }
 

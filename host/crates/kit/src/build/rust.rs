@@ -5,14 +5,15 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::BuildError;
 use crate::inspect;
 use crate::project::Project;
-use crate::tools::{Telling, Tools, ToolsError};
+use crate::tools::{Telling, Tools};
 use crate::world::{Kind, World};
 
 const TARGET: &str = "wasm32-wasip2";
@@ -27,10 +28,10 @@ fn export_macro(kind: Kind) -> &'static str {
 }
 
 pub(super) fn build(project: &Project, world: &World, tools: &Tools) -> Result<Vec<u8>, BuildError> {
-    let cargo = Cargo { program: crate::tools::cargo(&project.root)?, project, tools };
+    let cargo = Cargo { program: tools.cargo(&project.root)?, project, tools };
     let package = cargo.package()?;
     let rustc = tools.rustc(&project.root, Telling::News)?;
-    crate::tools::new_enough("rustc", Command::new(&rustc).arg("--version"))?;
+    tools.new_enough("rustc", Command::new(&rustc).arg("--version"))?;
     let component = cargo.compile(&rustc, &package)?;
     if inspect::shape(&component).map_err(BuildError::Component)?.kinds.is_empty() {
         let export = export_macro(world.kind);
@@ -91,8 +92,8 @@ impl Cargo<'_> {
     /// The package, before anything is compiled: most mistakes in a Cargo.toml show here.
     fn package(&self) -> Result<Package, BuildError> {
         let mut command = self.command("metadata");
-        command.args(["--no-deps", "--format-version", "1"]).stderr(Stdio::inherit());
-        let output = self.output(&mut command)?;
+        command.args(["--no-deps", "--format-version", "1"]);
+        let output = self.output("reading Cargo.toml", self.tools.limits().step, &mut command)?;
         let metadata: Metadata = serde_json::from_slice(&output).map_err(|error| unreadable("metadata", &error))?;
         let manifest = self.manifest();
         let Some(package) = metadata.packages.iter().find(|package| package.manifest_path == manifest) else {
@@ -118,7 +119,9 @@ impl Cargo<'_> {
     fn compile(&self, rustc: &Path, package: &Package) -> Result<Vec<u8>, BuildError> {
         let Package { target_directory, workspace_root } = package;
         // Projects of one name may share a target directory: another one's component must not come in between.
-        let _locked = locked(&target_directory.join("chancery-plugin.lock"))?;
+        let lock = target_directory.join("chancery-plugin.lock");
+        let holder = format!("another build in {}", target_directory.display());
+        let _locked = self.tools.locked(&lock, &holder)?;
         self.tools.say(&format!("cargo: a release build for {TARGET}"));
         let mut command = self.command("rustc");
         command.args(["--lib", "--release", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
@@ -129,10 +132,10 @@ impl Cargo<'_> {
         command.arg("--config").arg(flags(&renamed(target_directory)));
         command.arg("--").arg(flag(workspace_root, "/project"));
         // For this one call: the compiler may be another one than the system's.
-        command.env("RUSTC", rustc).stderr(Stdio::inherit());
+        command.env("RUSTC", rustc);
         // They are for programs of this machine; flags for the target in a configuration file count.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-        let messages = self.output(&mut command)?;
+        let messages = self.output("compiling with cargo", self.tools.limits().long, &mut command)?;
         let manifest = self.manifest();
         let artifact = String::from_utf8_lossy(&messages).lines().find_map(|line| component(line, &manifest));
         let wasm = artifact.ok_or_else(|| unreadable("rustc", &"it names no component"))?;
@@ -146,13 +149,14 @@ impl Cargo<'_> {
     fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(subcommand).arg("--manifest-path").arg(self.manifest()).current_dir(&self.project.root);
+        // It runs beside the terminal's foreground, where nobody could answer a git that asks for a password.
+        command.env("GIT_TERMINAL_PROMPT", "0");
         command
     }
 
     /// What it writes to stdout. Where it fails, it has said why.
-    fn output(&self, command: &mut Command) -> Result<Vec<u8>, BuildError> {
-        let start = |source| ToolsError::Start { program: self.program.display().to_string(), source };
-        let output = command.stdin(Stdio::null()).output().map_err(start)?;
+    fn output(&self, what: &str, limit: Duration, command: &mut Command) -> Result<Vec<u8>, BuildError> {
+        let output = self.tools.shown(what, limit, command)?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -201,13 +205,6 @@ fn component(line: &str, manifest: &Path) -> Option<PathBuf> {
         return None;
     }
     message.filenames.into_iter().find(|file| file.extension() == Some(OsStr::new("wasm")))
-}
-
-/// Locked until it is dropped.
-fn locked(path: &Path) -> Result<fs::File, BuildError> {
-    let locked = crate::project::write(path, b"").and_then(|()| fs::File::open(path));
-    let locked = locked.and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|source| BuildError::File { path: path.to_owned(), source })
 }
 
 /// Paths of this machine, and what stands for them in panic messages.

@@ -57,18 +57,6 @@ fn flags_are_an_entry_of_cargos_configuration() {
     assert_eq!(flags, ["--remap-path-prefix=/a b/\"c\\=/cargo", "--remap-path-prefix=/t=/target"]);
 }
 
-/// One build reads its component before the next one replaces it.
-#[test]
-fn a_target_directory_has_one_build_at_a_time() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("target/lock");
-    let held = locked(&path).unwrap();
-    let other = fs::File::open(&path).unwrap();
-    assert!(other.try_lock().is_err());
-    drop(held);
-    other.try_lock().unwrap();
-}
-
 /// All that an author can ask `plugin new` for.
 fn every_project(dir: &Path) -> Vec<PathBuf> {
     let mut projects = Vec::new();

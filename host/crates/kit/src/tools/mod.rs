@@ -2,17 +2,17 @@
 
 mod npm;
 mod pip;
+mod run;
 mod rust;
 
-pub(crate) use npm::node;
+pub use run::Limits;
 pub use rust::Telling;
-pub(crate) use rust::{cargo, new_enough};
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +26,7 @@ const DIGEST_DIGITS: usize = 12;
 pub struct Tools {
     dir: PathBuf,
     say: Box<dyn Fn(&str) + Send + Sync>,
+    limits: Limits,
 }
 
 /// Why a tool could not be used.
@@ -39,9 +40,17 @@ pub enum ToolsError {
     /// It ran and failed; `output` is what it said.
     #[error("{what} failed\n{output}")]
     Failed { what: String, output: String },
+    /// It ran longer than it may. `output` is what it said until then.
+    #[error("{what} was ended: it took longer than {limit}{}\n{RUN_AGAIN}", line(output))]
+    Overdue { what: String, limit: String, output: String },
     /// A pinned toolchain could not be installed. `hint` says what to do.
     #[error("{what} failed\n{output}\n{hint}")]
     Install { what: String, output: String, hint: String },
+    /// What was downloaded is not what is pinned.
+    #[error(
+        "{what} failed: what was downloaded is not what this version of chancery was made with\n{output}\n{REFUSED}"
+    )]
+    Changed { what: String, output: String },
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
 }
@@ -56,7 +65,16 @@ pub(crate) struct Version {
 impl Tools {
     /// Toolchains are installed under `dir` when they are first needed; `say` gets one line a step.
     pub fn new(dir: PathBuf, say: Box<dyn Fn(&str) + Send + Sync>) -> Self {
-        Self { dir, say }
+        Self { dir, say, limits: Limits::default() }
+    }
+
+    /// With other limits than the usual ones.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(crate) fn say(&self, line: &str) {
@@ -78,14 +96,8 @@ impl Tools {
         if complete.is_file() {
             return Ok(folder);
         }
-        let dir = &self.dir;
-        fs::create_dir_all(dir).map_err(failed(dir))?;
-        let lock_file = folder.with_extension("lock");
-        let lock = fs::File::create(&lock_file).map_err(failed(&lock_file))?;
-        if lock.try_lock().is_err() {
-            self.say(&format!("waiting for another process that installs into {}", folder.display()));
-            lock.lock().map_err(failed(&lock_file))?;
-        }
+        let lock = folder.with_extension("lock");
+        let _lock = self.locked(&lock, &format!("another process that installs into {}", folder.display()))?;
         if complete.is_file() {
             return Ok(folder);
         }
@@ -96,6 +108,20 @@ impl Tools {
         fill(&folder)?;
         fs::write(&complete, "").map_err(failed(&complete))?;
         Ok(folder)
+    }
+
+    /// A file that is locked until it is dropped. Who has to wait for it is told for whom.
+    pub(crate) fn locked(&self, path: &Path, holder: &str) -> Result<fs::File, ToolsError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed(folder))?;
+        }
+        // Whatever it is, nothing of it is lost.
+        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed(path))?;
+        if file.try_lock().is_err() {
+            self.say(&format!("waiting for {holder}"));
+            file.lock().map_err(failed(path))?;
+        }
+        Ok(file)
     }
 }
 
@@ -121,17 +147,36 @@ impl fmt::Display for Version {
     }
 }
 
-/// Runs a program to its end and answers what it wrote to stdout. `what` names the step for people.
-pub(crate) fn run(what: &str, command: &mut Command) -> Result<String, ToolsError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output().map_err(|source| ToolsError::Start { program, source })?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-    if output.status.success() {
-        return Ok(text(&output.stdout));
+impl ToolsError {
+    fn overdue(what: &str, limit: Duration, output: String) -> Self {
+        Self::Overdue { what: what.to_owned(), limit: run::for_people(limit), output }
     }
-    let both = [text(&output.stdout), text(&output.stderr)];
-    let said: Vec<&str> = both.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    Err(ToolsError::Failed { what: what.to_owned(), output: said.join("\n") })
+
+    /// The same, where it is an installer that failed: `hint` says what it needs.
+    fn of_installer(self, hint: &str) -> Self {
+        let (what, output) = match self {
+            Self::Failed { what, output } => (what, output),
+            Self::Overdue { what, limit, output } => (what, format!("it took longer than {limit}{}", line(&output))),
+            other => return other,
+        };
+        if MISMATCHES.iter().any(|mismatch| output.contains(mismatch)) {
+            return Self::Changed { what, output };
+        }
+        Self::Install { what, output, hint: hint.to_owned() }
+    }
+}
+
+const RUN_AGAIN: &str = "Run this again; where the machine has much to do, when it has less";
+
+const REFUSED: &str = "It is not used, and nothing else in its place. Run this again, in case the download broke off; where it \
+                       stays, a mirror or a proxy gives other files than the official index: ask whoever runs it";
+
+/// How npm and pip say that a checksum is wrong.
+const MISMATCHES: [&str; 2] = ["EINTEGRITY", "DO NOT MATCH THE HASHES"];
+
+/// On a line of its own, where there is something.
+pub(crate) fn line(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("\n{text}") }
 }
 
 /// Where a program of the system is.
@@ -232,8 +277,45 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_fails_is_quoted() {
-        let error = run("the step", Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap_err();
-        assert_eq!(error.to_string(), "the step failed\nout\nerr");
+    fn a_lock_is_held_by_one_and_the_others_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("build/lock");
+        let (said, heard) = std::sync::mpsc::channel();
+        let held = tools(dir.path()).locked(&path, "nobody").unwrap();
+        let waiting = Tools::new(dir.path().to_owned(), Box::new(move |line| said.send(line.to_owned()).unwrap()));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| waiting.locked(&path, "the first").map(drop));
+            assert_eq!(heard.recv().unwrap(), "waiting for the first");
+            assert!(!waits.is_finished());
+            drop(held);
+            waits.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn what_an_installer_says_is_understood() {
+        let failed = |output: &str| {
+            let failed = ToolsError::Failed { what: "installing x".to_owned(), output: output.to_owned() };
+            failed.of_installer("Mend the network").to_string()
+        };
+        assert_eq!(failed("no route"), "installing x failed\nno route\nMend the network");
+        for mismatch in
+            ["npm error code EINTEGRITY", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS"]
+        {
+            assert_eq!(
+                failed(mismatch),
+                format!(
+                    "installing x failed: what was downloaded is not what this version of chancery was made with\n\
+                     {mismatch}\n{REFUSED}"
+                )
+            );
+        }
+        let overdue = ToolsError::overdue("installing x", Duration::from_mins(20), "waiting".to_owned());
+        assert_eq!(
+            overdue.of_installer("Mend the network").to_string(),
+            "installing x failed\nit took longer than 20 minutes\nwaiting\nMend the network"
+        );
+        let missing = ToolsError::Missing("no npm".to_owned());
+        assert_eq!(missing.of_installer("Mend the network").to_string(), "no npm");
     }
 }

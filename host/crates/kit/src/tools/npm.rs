@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Tools, ToolsError, Version, failed, find, run};
+use super::{Tools, ToolsError, Version, failed, find};
 use crate::embedded;
 
 /// The oldest Node.js that the toolchains run on: that of Debian 12.
@@ -12,6 +12,10 @@ const MIN_NODE: Version = Version { major: 18, minor: 0 };
 
 const GET_NODE: &str = "Install Node.js and run this again: `apt install nodejs npm` (Debian, Ubuntu), `brew install \
                         node` (macOS), or https://nodejs.org/";
+
+const HINT: &str = "npm needs its registry once, and no network after that. Mend what npm names (a mirror is set by `npm \
+                    config set registry URL` or npm_config_registry, a proxy by https_proxy) and run this again; a \
+                    machine without network can be given a copy of the tools directory of another one (--tools)";
 
 impl Tools {
     /// The folder whose `node_modules` holds what `plugin-sdk/toolchains/<name>/package-lock.json` names.
@@ -21,7 +25,7 @@ impl Tools {
             embedded::file(&path).ok_or(ToolsError::Missing(format!("this build of chancery lacks {path}")))
         });
         let (manifest, lock) = (manifest?, lock?);
-        node()?;
+        self.node()?;
         self.installed(name, &[manifest, lock], |folder| {
             for (file, content) in [("package.json", manifest), ("package-lock.json", lock)] {
                 let path = folder.join(file);
@@ -42,36 +46,26 @@ impl Tools {
         let mut command = Command::new(npm);
         // The lock holds what is needed; scripts of packages have no business on an author's machine.
         command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
-        run(&what, &mut command).map(drop).map_err(|error| match error {
-            ToolsError::Failed { what, output } => ToolsError::Install { what, output, hint: hint() },
-            other => other,
-        })
+        self.run(&what, self.limits.long, &mut command).map(drop).map_err(|error| error.of_installer(HINT))
     }
-}
 
-/// The system's Node.js.
-pub(crate) fn node() -> Result<PathBuf, ToolsError> {
-    let Some(node) = find("node") else {
-        let why = format!("JavaScript and TypeScript plugins are built with Node.js {} or newer", MIN_NODE.major);
-        return Err(ToolsError::Missing(format!("node is not on PATH: {why}\n{GET_NODE}")));
-    };
-    let said = run("node --version", Command::new(&node).arg("--version"))?;
-    match Version::read(&said) {
-        Some(version) if version >= MIN_NODE => Ok(node),
-        _ => Err(ToolsError::Missing(format!(
-            "{} is Node.js {}, and plugins are built with {} or newer\n{GET_NODE}",
-            node.display(),
-            said.trim_start_matches('v'),
-            MIN_NODE.major,
-        ))),
+    /// The system's Node.js.
+    pub(crate) fn node(&self) -> Result<PathBuf, ToolsError> {
+        let Some(node) = find("node") else {
+            let why = format!("JavaScript and TypeScript plugins are built with Node.js {} or newer", MIN_NODE.major);
+            return Err(ToolsError::Missing(format!("node is not on PATH: {why}\n{GET_NODE}")));
+        };
+        let said = self.run("node --version", self.limits.question, Command::new(&node).arg("--version"))?;
+        match Version::read(&said) {
+            Some(version) if version >= MIN_NODE => Ok(node),
+            _ => Err(ToolsError::Missing(format!(
+                "{} is Node.js {}, and plugins are built with {} or newer\n{GET_NODE}",
+                node.display(),
+                said.trim_start_matches('v'),
+                MIN_NODE.major,
+            ))),
+        }
     }
-}
-
-fn hint() -> String {
-    "npm needs its registry once, and no network after that. Mend what npm names (a mirror is set by `npm config set \
-     registry URL` or npm_config_registry, a proxy by https_proxy) and run this again; a machine without network can be \
-     given a copy of the tools directory of another one (--tools)"
-        .to_owned()
 }
 
 /// The packages that a manifest asks for, with their versions, for people.

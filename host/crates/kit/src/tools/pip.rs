@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Tools, ToolsError, Version, failed, find, npm, run};
+use super::{Tools, ToolsError, Version, failed, find, npm};
 use crate::embedded;
 
 /// The oldest Python that the toolchains run on.
@@ -28,12 +28,12 @@ impl Tools {
         let path = format!("plugin-sdk/toolchains/{name}/{LOCK}");
         let lock =
             embedded::file(&path).ok_or_else(|| ToolsError::Missing(format!("this build of chancery lacks {path}")))?;
-        let (python, version) = python()?;
+        let (python, version) = self.python()?;
         // An environment belongs to the Python that made it.
         self.installed(name, &[lock, version.to_string().as_bytes(), python.as_os_str().as_encoded_bytes()], |folder| {
             let file = folder.join(LOCK);
             fs::write(&file, lock).map_err(failed(&file))?;
-            environment(&python, folder)?;
+            self.environment(&python, folder)?;
             self.pip_install(&packages(lock), folder)
         })
     }
@@ -44,41 +44,39 @@ impl Tools {
         let mut command = Command::new(folder.join("bin/python"));
         command.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", "--no-user"]);
         command.args(["--require-hashes", "--only-binary", ":all:", "--requirement", LOCK]).current_dir(folder);
-        run(&what, &mut command).map(drop).map_err(|error| match error {
-            ToolsError::Failed { what, output } => ToolsError::Install { what, output, hint: HINT.to_owned() },
+        self.run(&what, self.limits.long, &mut command).map(drop).map_err(|error| error.of_installer(HINT))
+    }
+
+    /// The system's Python, and which it is.
+    fn python(&self) -> Result<(PathBuf, Version), ToolsError> {
+        let Some(python) = find("python3") else {
+            return Err(ToolsError::Missing(format!(
+                "python3 is not on PATH: the toolchain needs Python {MIN_PYTHON} or newer\n{GET_PYTHON}"
+            )));
+        };
+        let said = self.run("python3 --version", self.limits.question, Command::new(&python).arg("--version"))?;
+        match Version::read(&said) {
+            Some(version) if version >= MIN_PYTHON => Ok((python, version)),
+            _ => Err(ToolsError::Missing(format!(
+                "{} is {said}, and the toolchain needs Python {MIN_PYTHON} or newer\n{GET_PYTHON}",
+                python.display()
+            ))),
+        }
+    }
+
+    fn environment(&self, python: &Path, folder: &Path) -> Result<(), ToolsError> {
+        let mut command = Command::new(python);
+        command.args(["-m", "venv"]).arg(folder);
+        self.run("python3 -m venv", self.limits.step, &mut command).map(drop).map_err(|error| match error {
+            ToolsError::Failed { output, .. } if output.contains("ensurepip") || output.contains("No module named") => {
+                ToolsError::Missing(format!(
+                    "{} has no venv module, which the toolchain is installed with\n{GET_VENV}",
+                    python.display()
+                ))
+            }
             other => other,
         })
     }
-}
-
-/// The system's Python, and which it is.
-fn python() -> Result<(PathBuf, Version), ToolsError> {
-    let Some(python) = find("python3") else {
-        let missing = format!("python3 is not on PATH: the toolchain needs Python {MIN_PYTHON} or newer\n{GET_PYTHON}");
-        return Err(ToolsError::Missing(missing));
-    };
-    let said = run("python3 --version", Command::new(&python).arg("--version"))?;
-    match Version::read(&said) {
-        Some(version) if version >= MIN_PYTHON => Ok((python, version)),
-        _ => Err(ToolsError::Missing(format!(
-            "{} is {said}, and the toolchain needs Python {MIN_PYTHON} or newer\n{GET_PYTHON}",
-            python.display()
-        ))),
-    }
-}
-
-fn environment(python: &Path, folder: &Path) -> Result<(), ToolsError> {
-    let mut command = Command::new(python);
-    command.args(["-m", "venv"]).arg(folder);
-    run("python3 -m venv", &mut command).map(drop).map_err(|error| match error {
-        ToolsError::Failed { output, .. } if output.contains("ensurepip") || output.contains("No module named") => {
-            ToolsError::Missing(format!(
-                "{} has no venv module, which the toolchain is installed with\n{GET_VENV}",
-                python.display()
-            ))
-        }
-        other => other,
-    })
 }
 
 /// The packages of a lock file, with their versions, for people.

@@ -2,9 +2,10 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use super::{Tools, ToolsError, Version, failed, find, run};
+use super::run::Ended;
+use super::{Tools, ToolsError, Version, failed, find};
 use crate::embedded;
 
 /// The oldest Rust that the SDK compiles with; its Cargo.toml says the same.
@@ -21,6 +22,8 @@ const SCRIPT: &str = "plugin-sdk/wasm-toolchain.sh";
 
 /// How it begins its lines.
 const SPEAKER: &str = "wasm toolchain: ";
+
+const SET_UP: &str = "looking for a Rust toolchain for WASM components, or setting one up";
 
 /// What a failing script says last: what is wrong, and what helps.
 const LAST_WORDS: usize = 2;
@@ -39,17 +42,21 @@ impl Tools {
     /// the tools directory. `dir` is where it is to be used: a rust-toolchain.toml counts.
     pub fn rustc(&self, dir: &Path, telling: Telling) -> Result<PathBuf, ToolsError> {
         let mut command = self.script(telling)?;
-        let start = |source| ToolsError::Start { program: "bash".to_owned(), source };
-        let mut child = command.current_dir(dir).spawn().map_err(start)?;
         let mut last_words = Vec::new();
-        // It writes one line to stdout, which fits into the pipe while stderr is read.
-        for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()) {
-            last_words.push(line.map_err(start)?);
-            if last_words.len() > LAST_WORDS {
-                self.say(&last_words.remove(0));
+        let listen = |mut child: Child| {
+            // It writes one line to stdout, which fits into the pipe while stderr is read.
+            for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()) {
+                last_words.push(line?);
+                if last_words.len() > LAST_WORDS {
+                    self.say(&last_words.remove(0));
+                }
             }
+            child.wait_with_output()
+        };
+        let (output, ended) = self.follow(SET_UP, self.limits.long, command.current_dir(dir), listen)?;
+        if ended == Ended::AtLimit {
+            return Err(ToolsError::overdue(SET_UP, self.limits.long, last_words.join("\n")));
         }
-        let output = child.wait_with_output().map_err(start)?;
         if output.status.success() {
             for line in &last_words {
                 self.say(line);
@@ -75,26 +82,26 @@ impl Tools {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }
-}
+    /// The system's cargo, where it is new enough for the SDK.
+    pub(crate) fn cargo(&self, dir: &Path) -> Result<PathBuf, ToolsError> {
+        let Some(cargo) = find("cargo") else {
+            return Err(ToolsError::Missing(format!(
+                "cargo is not on PATH: Rust plugins are built with Rust {MIN_RUST} or newer\n{GET_RUST}"
+            )));
+        };
+        self.new_enough("cargo", Command::new(&cargo).arg("--version").current_dir(dir))?;
+        Ok(cargo)
+    }
 
-/// The system's cargo, where it is new enough for the SDK.
-pub(crate) fn cargo(dir: &Path) -> Result<PathBuf, ToolsError> {
-    let Some(cargo) = find("cargo") else {
-        let missing = format!("cargo is not on PATH: Rust plugins are built with Rust {MIN_RUST} or newer\n{GET_RUST}");
-        return Err(ToolsError::Missing(missing));
-    };
-    new_enough("cargo", Command::new(&cargo).arg("--version").current_dir(dir))?;
-    Ok(cargo)
-}
-
-/// Refuses a compiler that is too old for the SDK before it says so of one line after the other.
-pub(crate) fn new_enough(program: &str, command: &mut Command) -> Result<(), ToolsError> {
-    let said = run(&format!("{program} --version"), command)?;
-    match Version::read(&said) {
-        Some(version) if version >= MIN_RUST => Ok(()),
-        _ => Err(ToolsError::Missing(format!(
-            "{program} is {said}, and the SDK needs Rust {MIN_RUST} or newer\n{UPDATE_RUST}"
-        ))),
+    /// Refuses a compiler that is too old for the SDK before it says so of one line after the other.
+    pub(crate) fn new_enough(&self, program: &str, command: &mut Command) -> Result<(), ToolsError> {
+        let said = self.run(&format!("{program} --version"), self.limits.question, command)?;
+        match Version::read(&said) {
+            Some(version) if version >= MIN_RUST => Ok(()),
+            _ => Err(ToolsError::Missing(format!(
+                "{program} is {said}, and the SDK needs Rust {MIN_RUST} or newer\n{UPDATE_RUST}"
+            ))),
+        }
     }
 }
 

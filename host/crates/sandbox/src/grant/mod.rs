@@ -143,7 +143,7 @@ struct PluginSection {
     /// `"fresh"`: every call has a sandbox of its own. `"warm"`: calls of the same issuer may share one, which is
     /// faster where a plugin takes long to start. What one call leaves in the plugin's memory the next one can
     /// read, so a defect of the plugin can show one person's data to another; other issuers' calls never see
-    /// it. Default `"fresh"`.
+    /// it. Batches of an audit plugin hold all issuers' events, and share. Default `"fresh"`.
     #[serde(default)]
     instance: Instance,
 }

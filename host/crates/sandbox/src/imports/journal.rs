@@ -39,7 +39,8 @@ impl Host for Guest {
     }
 
     async fn begun_at(&mut self) -> wasmtime::Result<Result<Option<u64>, JournalError>> {
-        Ok(self.with_journal(|journal| Ok(journal.stat()?.map(|(_, begun)| begun))).await)
+        let clock = self.world.clock.clone();
+        Ok(self.with_journal(move |journal| Ok(journal.stat()?.map(|(_, begun)| unix_ms(clock.made(begun))))).await)
     }
 
     async fn rotate(&mut self) -> wasmtime::Result<Result<(), JournalError>> {
@@ -117,13 +118,13 @@ impl Journal {
     }
 
     /// Bytes and beginning of the file in use; `None` while it is empty.
-    fn stat(&self) -> Result<Option<(u64, u64)>, JournalError> {
+    fn stat(&self) -> Result<Option<(u64, SystemTime)>, JournalError> {
         let metadata = self.file().and_then(|file| file.metadata()).map_err(unavailable)?;
         if metadata.len() == 0 {
             return Ok(None);
         }
         let begun = metadata.created().or_else(|_| metadata.modified()).map_err(unavailable)?;
-        Ok(Some((metadata.len(), unix_ms(begun))))
+        Ok(Some((metadata.len(), begun)))
     }
 
     fn rotate(&self, now_ms: u64) -> Result<(), JournalError> {

@@ -44,7 +44,7 @@ async fn a_truncated_component_is_rejected_by_the_compiler() {
 #[tokio::test]
 async fn components_of_other_worlds_are_rejected_when_linked() {
     let [lifecycle, provider] = DATA_PROVIDER;
-    let cases: [(&[&str], &[&str], &str); 14] = [
+    let cases: [(&[&str], &[&str], &str); 15] = [
         (&[], &[], "not a Chancery plugin"),
         (&[], &["wasi:cli/run@0.2.0"], "not a Chancery plugin"),
         (&[], &[provider], "does not export chancery:plugin/lifecycle"),
@@ -65,6 +65,8 @@ async fn components_of_other_worlds_are_rejected_when_linked() {
         (&["wasi:http/incoming-handler@0.2.9"], &DATA_PROVIDER, "wasi:http/incoming-handler@0.2.9, which"),
         (&["wasi:keyvalue/store@0.2.0"], &DATA_PROVIDER, "wasi:keyvalue/store@0.2.0, which"),
         (&["acme:backdoor/door@1.0.0"], &DATA_PROVIDER, "acme:backdoor/door@1.0.0, which"),
+        // Such a name may hold any character.
+        (&["url=<https://a.example/\u{1b}[2J\u{9b}>"], &DATA_PROVIDER, "https://a.example/\\u{1b}[2J\\u{9b}>, which"),
         // The right names, and not the functions that belong to them.
         (&[], &DATA_PROVIDER, "it does not link"),
         (&[], &[lifecycle, "chancery:plugin/vc-issuance@0.1.0"], "it does not link"),

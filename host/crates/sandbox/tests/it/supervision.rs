@@ -233,6 +233,27 @@ async fn a_release_that_is_not_there_or_was_changed_is_refused() {
 }
 
 #[tokio::test]
+async fn without_an_archive_nothing_is_kept_and_nobody_goes_back() {
+    let mut host = Host::new();
+    host.put("hostile.wasm", hostile());
+    host.put("hostile.toml", grant("one"));
+    let mut options = host.options();
+    options.archive = false;
+    host.start_with(options).await;
+    let one = host.status("hostile").release.unwrap();
+    host.put("hostile.toml", grant("two"));
+    host.sandbox().rescan().await;
+    let two = host.status("hostile").release.unwrap();
+    assert!(host.status("hostile").former.is_empty());
+    assert!(host.cache_dir().is_dir() && !host.cache_dir().join("releases").exists());
+    host.sandbox().control(only(held(&one, &two))).await;
+    let status = host.status("hostile");
+    assert_eq!((status.stage, status.failed_at), (Stage::Rejected, Some(Stage::Verified)), "{status:?}");
+    assert!(status.reason.unwrap().contains("no releases are kept here"));
+    assert_eq!(answer(host.sandbox()).await, "two");
+}
+
+#[tokio::test]
 async fn going_back_gives_no_grant_back() {
     let files = |text: &str| format!("{}\n[[grants.files]]\nhost = \"data.csv\"\nguest = \"/data.csv\"", grant(text));
     let mut host = Host::new();

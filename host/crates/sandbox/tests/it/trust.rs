@@ -33,7 +33,8 @@ impl SignatureCheck for Check {
             fs::write(path, content).unwrap();
         }
         if signature != signed_by("gov", component) {
-            return Err("no trusted key made its signature".to_owned());
+            let shown = String::from_utf8_lossy(&signature[..signature.len().min(16)]);
+            return Err(format!("no trusted key made its signature {shown}"));
         }
         Ok("gov".to_owned())
     }
@@ -94,6 +95,7 @@ async fn signatures_that_are_missing_or_wrong_are_refused() {
         (Some(flipped), "no trusted key"),
         (Some(signed_by("mallory", &wasm)), "no trusted key"),
         (Some(signed_by("gov", &other())), "no trusted key"),
+        (Some(b"\x1b[2J\nplugin is active".to_vec()), "signature \\u{1b}[2J\\nplugin"),
         (Some(vec![0; (16 << 10) + 1]), "larger than 16KiB (signature)"),
     ] {
         let mut host = Host::new();

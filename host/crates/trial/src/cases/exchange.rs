@@ -82,6 +82,22 @@ pub struct SqlAnswer {
 }
 
 impl Fault {
+    /// As case files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::RequestTooLarge => "request-too-large",
+            Self::ResponseTooLarge => "response-too-large",
+            Self::Protocol => "protocol",
+            Self::Busy => "busy",
+        }
+    }
+
     /// As the sandbox has it.
     pub fn to_port(self) -> HttpFault {
         let said = || "as the case file says".to_owned();

@@ -11,13 +11,14 @@ use super::Call;
 use super::question::JsonObject;
 use super::scalars::{Json, Span, Timestamp, from_base64, to_json};
 
-/// What must come of a case. In all texts `*` stands for anything; a text that is `*` alone, for any value.
+/// What must come of a case. In all texts `*` stands for anything, unless it has a backslash before it; a text that is
+/// `*` alone, for any value.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawExpect")]
 pub struct Expect {
     /// What the call gives.
     pub outcome: Outcome,
-    /// JSON pointers into claims or metadata that are not compared.
+    /// JSON pointers into claims, or into a credential and its metadata, that are not compared.
     pub ignore: Vec<String>,
     /// The journal's lines afterwards; not compared where it is left out.
     pub journal: Option<Vec<Value>>,
@@ -147,7 +148,7 @@ impl Outcome {
             Self::Issued { .. } | Self::Pending { .. } => Some(&[Call::Issue, Call::Poll]),
             Self::Receipt { .. } => Some(&[Call::Deliver]),
             Self::Problems(_) => Some(&[Call::ValidateConfig]),
-            Self::Done => Some(&[Call::ValidateConfig, Call::Health]),
+            Self::Done => Some(&[Call::ValidateConfig, Call::Prepare, Call::Health]),
             Self::Error { .. } => None,
         }
     }

@@ -90,6 +90,7 @@ pub enum Call {
     Poll,
     Deliver,
     ValidateConfig,
+    Prepare,
     Health,
 }
 
@@ -141,13 +142,14 @@ impl Call {
             Self::Poll => "poll",
             Self::Deliver => "deliver",
             Self::ValidateConfig => "validate-config",
+            Self::Prepare => "prepare",
             Self::Health => "health",
         }
     }
 
     /// Whether it happens while the plugin is loaded.
     pub fn is_lifecycle(self) -> bool {
-        matches!(self, Self::ValidateConfig | Self::Health)
+        matches!(self, Self::ValidateConfig | Self::Prepare | Self::Health)
     }
 }
 

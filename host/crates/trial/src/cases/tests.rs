@@ -80,7 +80,7 @@ fn contradictions_say_what_would_be_right() {
         ("expect = { claims = {}, ignore = [\"a\"] }", "\"a\" is no JSON pointer"),
         ("expect = { claims = [] }", "a table is wanted here"),
         ("call = \"issue\"\nexpect = { claims = {} }", "expect.claims is for call = fetch, and this is issue"),
-        ("call = \"fetch\"\nexpect = { ok = true }", "expect.ok is for call = validate-config or health"),
+        ("call = \"fetch\"\nexpect = { ok = true }", "expect.ok is for call = validate-config or prepare or health"),
         ("ticket = \"t\"\nexpect = { error = \"denied\" }", "ticket belongs to call = \"poll\""),
         ("call = \"poll\"\nexpect = { error = \"denied\" }", "ticket belongs to call = \"poll\""),
         ("call = \"fetch\"\nholder = {}\nexpect = { claims = {} }", "holder belongs to call = \"issue\""),

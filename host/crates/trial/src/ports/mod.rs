@@ -1,16 +1,16 @@
 //! The sandbox's ports with nothing real behind them: what answers is the stage.
 
 mod http;
+mod kv;
 mod sign;
 mod sql;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use chancery_sandbox::KvGrant;
-use chancery_sandbox::ports::{ClockPort, KvError, KvPort, KvStore, Ports, Reader, SecretPort};
+use chancery_sandbox::ports::{ClockPort, Ports, Reader, SecretPort};
 
 use crate::stage::Stage;
 
@@ -30,7 +30,7 @@ pub(crate) fn virtual_ports(stage: &Arc<Stage>, secrets: &BTreeMap<String, Strin
     Ports {
         http: Arc::new(http::Http { stage: Arc::clone(stage), secrets: Arc::clone(&secrets) }),
         sql: Arc::new(sql::Sql { stage: Arc::clone(stage), statements }),
-        kv: Arc::new(Cache(Arc::clone(stage))),
+        kv: Arc::new(kv::Cache(Arc::clone(stage))),
         sign: Arc::new(sign::Keys { stage: Arc::clone(stage), secrets: Arc::clone(&secrets) }),
         secrets,
         clock: Arc::new(Clock(Arc::clone(stage))),
@@ -63,37 +63,16 @@ impl SecretPort for Secrets {
     }
 }
 
-/// The cache: of one case, so that issuers cannot meet. Nothing in it ends while the case runs.
-struct Cache(Arc<Stage>);
-
-impl KvPort for Cache {
-    fn open(&self, _: &str, _: &KvGrant) -> Result<Arc<dyn KvStore>, String> {
-        Ok(Arc::new(Self(Arc::clone(&self.0))))
-    }
-}
-
-#[async_trait]
-impl KvStore for Cache {
-    async fn get(&self, _: &str, key: &str) -> Result<Option<Vec<u8>>, KvError> {
-        Ok(self.0.get(key))
-    }
-
-    async fn put(&self, _: &str, key: &str, value: Vec<u8>, _: Duration) -> Result<(), KvError> {
-        self.0.put(key, value);
-        Ok(())
-    }
-
-    async fn delete(&self, _: &str, key: &str) -> Result<(), KvError> {
-        self.0.remove(key);
-        Ok(())
-    }
-}
-
 /// The case's time, which stands still: what a plugin makes of it is the same in every run.
 struct Clock(Arc<Stage>);
 
 impl ClockPort for Clock {
     fn now(&self) -> SystemTime {
         self.0.clock().into()
+    }
+
+    /// A journal that a case writes is begun in the case's time.
+    fn made(&self, _: SystemTime) -> SystemTime {
+        self.now()
     }
 }

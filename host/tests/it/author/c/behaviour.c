@@ -54,6 +54,12 @@ static bool go_wrong(const char *how, chancery_data *data, chancery_error *error
         yyjson_mut_doc_set_root(data->claims, yyjson_mut_arr(data->claims));
         return true;
     }
+    if (chancery_same(how, "more than any memory")) chancery_alloc(SIZE_MAX - 3);
+    if (chancery_same(how, "an encoded NULL")) chancery_percent_encode(NULL);
+    if (chancery_same(how, "a member of no object")) {
+        yyjson_mut_doc_set_root(data->claims, yyjson_mut_arr(data->claims));
+        chancery_json_add(data->claims, "name", "Ada");
+    }
     if (chancery_same(how, "Latin-1 in a claim")) {
         chancery_json_add(data->claims, "name", "J\xfcrgen");
         return true;
@@ -118,6 +124,73 @@ static bool show_texts(chancery_data *data) {
     return true;
 }
 
+// What yyjson would do with an own level of the stack for each level of the text ends where the stack does.
+static bool nest(chancery_data *data) {
+    const size_t depth = 200000;
+    char *text = chancery_alloc(2 * depth + 1);
+    memset(text, '[', depth);
+    memset(text + depth, ']', depth);
+    yyjson_mut_doc *copy = chancery_json_copy(chancery_json_read(text));
+    yyjson_mut_obj_add_bool(data->claims, root(data), "same", chancery_same(chancery_json_write(copy), text));
+    return true;
+}
+
+static bool show_members(chancery_data *data) {
+    chancery_json_add(data->claims, "name", "Ada");
+    chancery_json_add(data->claims, "other", "x");
+    chancery_json_add(data->claims, "name", "Grace");
+    chancery_json_add(data->claims, "other", NULL);
+    chancery_json_add(data->claims, "never", NULL);
+    chancery_json_add(data->claims, "last", "y");
+    chancery_json_add(data->claims, "last", "z");
+    const char *person = "{\"id\":\"alice\\u0000mallory\",\"\\u0000\":[\"\\u0000\"],\"end\":\"\"}";
+    yyjson_val *read = chancery_json_read(person);
+    chancery_json_add(data->claims, "id", yyjson_get_str(yyjson_obj_get(read, "id")));
+    yyjson_mut_val *copy = yyjson_val_mut_copy(data->claims, read);
+    return yyjson_mut_obj_add_val(data->claims, root(data), "person", copy);
+}
+
+// Texts of arrays that are gone when the host reads them.
+__attribute__((noinline)) static bool speak_from_the_stack(chancery_data *data, chancery_error *error) {
+    char name[16] = "first", value[16] = "Ada", photo[16] = "photo", message[16] = "not today", detail[16] = "a reason";
+    chancery_json_add(data->claims, name, value);
+    chancery_attach(data, photo, "text/plain", chancery_bytes_of(value), error);
+    chancery_unavailable(error, message);
+    return chancery_detail(error, detail);
+}
+
+__attribute__((noinline)) static void write_over_the_stack(void) {
+    volatile char room[4096];
+    for (size_t at = 0; at < sizeof room; at++) room[at] = '#';
+}
+
+static bool speak(chancery_data *data, chancery_error *error, bool fail) {
+    bool done = speak_from_the_stack(data, error);
+    write_over_the_stack();
+    return fail ? done : true;
+}
+
+static bool append_itself(chancery_data *data) {
+    chancery_buffer buffer = {0};
+    chancery_append(&buffer, "");
+    chancery_append(&buffer, "abcdefghijklmnopqrst");
+    for (int at = 0; at < 3; at++) chancery_append(&buffer, buffer.text);
+    chancery_json_add(data->claims, "text", buffer.text);
+    return true;
+}
+
+// Memory that a growing buffer gave back, taken again.
+static bool take_again(chancery_data *data) {
+    chancery_buffer buffer = {0};
+    for (int at = 0; at < 100; at++) chancery_append(&buffer, "0123456789");
+    bool clean = true;
+    for (size_t size = 16; size <= 1024; size *= 2) {
+        const char *room = chancery_alloc(size);
+        for (size_t at = 0; at < size; at++) clean = clean && room[at] == 0;
+    }
+    return yyjson_mut_obj_add_bool(data->claims, root(data), "clean", clean);
+}
+
 bool chancery_fetch(const chancery_request *request, chancery_data *data, chancery_error *error) {
     const char *id = request->subject.id;
     data->claims = chancery_json_object();
@@ -127,6 +200,12 @@ bool chancery_fetch(const chancery_request *request, chancery_data *data, chance
     if (chancery_same(id, "request")) return say_what_was_asked(request, data);
     if (chancery_same(id, "texts")) return show_texts(data);
     if (chancery_same(id, "clock")) return yyjson_mut_obj_add_sint(data->claims, root(data), "now", time(NULL));
+    if (chancery_same(id, "nested")) return nest(data);
+    if (chancery_same(id, "members")) return show_members(data);
+    if (chancery_same(id, "the stack")) return speak(data, error, false);
+    if (chancery_same(id, "the stack, failing")) return speak(data, error, true);
+    if (chancery_same(id, "take again")) return take_again(data);
+    if (chancery_same(id, "append itself")) return append_itself(data);
     if (chancery_same(id, "Latin-1")) return chancery_not_found(error, "no \xe4 there, but ä; \xed\xa0\x80 \xc0\x80 \xf5");
     if (chancery_same(id, "alice\x1Amallory")) {
         chancery_json_add(data->claims, "id", id);

@@ -26,6 +26,14 @@ static bool ask(const char *url, chancery_data *data, chancery_error *error) {
     return true;
 }
 
+static bool ask_json(const char *url, chancery_data *data, chancery_error *error) {
+    chancery_http_request request = {.url = url};
+    chancery_http_response answer;
+    yyjson_val *value;
+    if (!chancery_http_send(&request, &answer, error) || !chancery_http_json(&answer, &value, error)) return false;
+    return yyjson_mut_obj_add_val(data->claims, root(data), "json", yyjson_val_mut_copy(data->claims, value));
+}
+
 static bool post(size_t size, chancery_data *data, chancery_error *error) {
     chancery_http_request request = {
         .method = "POST",
@@ -99,6 +107,8 @@ bool chancery_fetch(const chancery_request *request, chancery_data *data, chance
     data->claims = chancery_json_object();
     switch (id[0] + 256 * id[1]) {
     case 'h' + 256 * 't': return ask(rest, data, error);
+    case 'n' + 256 * 'o': return ask(NULL, data, error);
+    case 'j' + 256 * 's': return ask_json(rest, data, error);
     case 'p' + 256 * 'o': return post(300000, data, error);
     case 'h' + 256 * 'e': return set_header(rest, "x", error);
     case 'v' + 256 * 'a': return set_header("x-value", "a\r\nb", error);

@@ -1,6 +1,9 @@
 // {{ title }}: takes audit events to {{ "a file and to a collector" if wants.journal and wants.http else "a collector" if wants.http else "a file" }}.
 //
 // Events come in order, each at least once. What an answer does not name, and everything after an error, comes again.
+//
+// By default every call has a fresh sandbox; an operator may let calls share one (`instance = "warm"`). Rely on
+// neither: keep nothing between calls. What comes from the SDK lives until the call ends, and is never freed.
 {% if wants.http %}
 #include <string.h>
 
@@ -8,8 +11,8 @@
 #include "chancery.h"
 {% if wants.http %}
 
-// For one request. The whole call has 10 s, unless the grant file says otherwise.
-#define TIMEOUT_MS 8000
+// For one request. The whole call has 5 s, unless the grant file says otherwise.
+#define TIMEOUT_MS 3000
 {% endif %}
 
 const chancery_plugin chancery_about = {

@@ -1,8 +1,8 @@
 {% set source = "sql" if wants.sql else "http" if wants.http else "files" if wants.files else "config" %}
 // {{ title }}: what {{ {"sql": "a database", "http": "a registry", "files": "a file", "config": "the grant file"}[source] }} knows about a person.
 //
-// The host makes a fresh sandbox for each call and throws it away afterwards: nothing in memory outlives a call, and
-// nothing that comes from the SDK has to be freed.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one (`instance = "warm"`).
+// Rely on neither: keep nothing between calls. What comes from the SDK lives until the call ends, and is never freed.
 {% if source == "http" %}
 #include <string.h>
 
@@ -87,6 +87,11 @@ static const char *registry(void) {
     return url;
 }
 
+static bool unavailable(chancery_error *error, const char *detail) {
+    chancery_unavailable(error, "The registry does not answer at the moment.");
+    return chancery_detail(error, detail);
+}
+
 // Asks the registry.
 static bool look_up(const char *id, yyjson_mut_doc **claims, chancery_error *error) {
 {% if wants.sign %}
@@ -112,7 +117,7 @@ static bool look_up(const char *id, yyjson_mut_doc **claims, chancery_error *err
         NULL,
     };
     chancery_http_request request = {
-        // Whatever an id holds, it stays one segment of the path.
+        // Whatever an id holds, it stays one segment of the path, or the request is refused.
         .url = chancery_join(registry(), "/people/", chancery_percent_encode(id), NULL),
         .headers = headers,
         .timeout_ms = TIMEOUT_MS,
@@ -121,11 +126,13 @@ static bool look_up(const char *id, yyjson_mut_doc **claims, chancery_error *err
     chancery_http_response answer;
     if (!chancery_http_send(&request, &answer, error)) return false;
     if (answer.status == 404) return not_registered(error);
-    yyjson_val *person = chancery_json_read_bytes(answer.body);
-    if (answer.status != 200 || !yyjson_is_obj(person)) {
-        chancery_unavailable(error, "The registry does not answer at the moment.");
-        return chancery_detail(error, chancery_join("it answered ", chancery_number(answer.status), NULL));
+    if (answer.status != 200) {
+        const char *answered = chancery_join("it answered ", chancery_number(answer.status), NULL);
+        return unavailable(error, answered);
     }
+    yyjson_val *person;
+    if (!chancery_http_json(&answer, &person, error)) return false;
+    if (!yyjson_is_obj(person)) return unavailable(error, "its JSON is no object");
     *claims = chancery_json_copy(person);
     chancery_json_add(*claims, "source", "http");
     return true;
@@ -188,7 +195,8 @@ bool chancery_fetch(const chancery_request *request, chancery_data *data, chance
     // The value is in the plugin now: never log it, never answer with it.
     chancery_bytes token;
     if (!chancery_reveal("registry-token", &token, error)) return false;
-    yyjson_mut_obj_add_uint(data->claims, yyjson_mut_doc_get_root(data->claims), "token_length", token.size);
+    yyjson_mut_val *name = yyjson_mut_str(data->claims, "token_length");
+    yyjson_mut_obj_put(yyjson_mut_doc_get_root(data->claims), name, yyjson_mut_uint(data->claims, token.size));
 {% endif %}
     // No personal data in logs.
     chancery_log(CHANCERY_LOG_INFO, "looked up", "source", "{{ source }}", NULL);

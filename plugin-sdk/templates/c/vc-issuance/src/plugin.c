@@ -1,16 +1,17 @@
 // {{ title }}: gets finished credentials from another issuer, which makes and signs them.
 //
-// The host makes a fresh sandbox for each call and throws it away afterwards: nothing in memory outlives a call, and
-// nothing that comes from the SDK has to be freed.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one (`instance = "warm"`).
+// Rely on neither: keep nothing between calls. What comes from the SDK lives until the call ends, and is never freed.
 #include <string.h>
 
 #include "chancery.h"
 
-// For one request. The whole call has 15 s, unless the grant file says otherwise.
-#define TIMEOUT_MS 10000
+// For one request. The whole call has 5 s, unless the grant file says otherwise.
+#define TIMEOUT_MS 3000
 
-// When to ask again, where the issuer does not say.
+// When to ask again, where the issuer does not say, and what it may say: a day, at most.
 #define RETRY_AFTER_S 30
+#define MAX_RETRY_AFTER_S 86400
 
 const chancery_plugin chancery_about = {
     .name = "{{ name }}",
@@ -79,13 +80,16 @@ static bool unavailable(chancery_error *error, const char *detail) {
 
 // A credential that is not ready. The host keeps the token sealed and hands it to `chancery_poll`, which is not told the
 // format: it stands in the token too.
-static bool not_ready(const char *format, chancery_bytes body, chancery_issuance *issuance, chancery_error *error) {
-    yyjson_val *answer = chancery_json_read_bytes(body);
-    const char *ticket = yyjson_get_str(yyjson_obj_get(answer, "ticket"));
-    if (ticket == NULL) return unavailable(error, "its 202 has no ticket");
-    yyjson_val *retry_after = yyjson_obj_get(answer, "retry_after");
-    uint64_t seconds = yyjson_is_uint(retry_after) ? yyjson_get_uint(retry_after) : RETRY_AFTER_S;
-    if (seconds > UINT32_MAX / 1000) return unavailable(error, "its retry_after is too long");
+static bool not_ready(const chancery_http_response *answer, const char *format, chancery_issuance *issuance,
+                      chancery_error *error) {
+    yyjson_val *later;
+    if (!chancery_http_json(answer, &later, error)) return false;
+    const char *ticket = yyjson_get_str(yyjson_obj_get(later, "ticket"));
+    if (ticket == NULL || *ticket == 0) return unavailable(error, "its 202 has no ticket");
+    // 0 for all that is no whole number, and for what is below 0.
+    yyjson_val *retry_after = yyjson_obj_get(later, "retry_after");
+    uint64_t seconds = yyjson_is_uint(retry_after) ? yyjson_get_uint(retry_after) : 0;
+    if (seconds < 1 || seconds > MAX_RETRY_AFTER_S) seconds = RETRY_AFTER_S;
     const char *token = chancery_join(format, " ", ticket, NULL);
     return chancery_pending(issuance, chancery_bytes_of(token), (uint32_t)seconds * 1000);
 }
@@ -94,8 +98,11 @@ static bool not_ready(const char *format, chancery_bytes body, chancery_issuance
 static bool settle(const chancery_http_response *answer, const char *format, chancery_issuance *issuance,
                    chancery_error *error) {
     const char *answered = chancery_join("it answered ", chancery_number(answer->status), NULL);
-    if (answer->status == 200 || answer->status == 201) return chancery_issued(issuance, format, answer->body);
-    if (answer->status == 202) return not_ready(format, answer->body, issuance, error);
+    if (answer->status == 200 || answer->status == 201) {
+        if (answer->body.size == 0) return unavailable(error, chancery_join(answered, " without a credential", NULL));
+        return chancery_issued(issuance, format, answer->body);
+    }
+    if (answer->status == 202) return not_ready(answer, format, issuance, error);
     if (answer->status == 404) return chancery_not_found(error, "This person is not registered.");
     if (answer->status < 400 || answer->status == 429 || answer->status >= 500) return unavailable(error, answered);
     chancery_denied(error, "The issuer does not issue this credential.");
@@ -128,7 +135,7 @@ bool chancery_issue(const chancery_request *request, const chancery_holder *hold
 bool chancery_poll(const chancery_poll_request *request, chancery_issuance *issuance, chancery_error *error) {
     char *format = chancery_join((const char *)request->token.data, NULL);
     char *ticket = strchr(format, ' ');
-    if (ticket == NULL) return chancery_internal(error, "The ticket cannot be read.");
+    if (ticket == NULL || ticket[1] == 0) return chancery_internal(error, "The ticket cannot be read.");
     *ticket++ = 0;
     chancery_http_request get = {.url = url(chancery_join("/credentials/", chancery_percent_encode(ticket), NULL))};
     chancery_http_response answer;

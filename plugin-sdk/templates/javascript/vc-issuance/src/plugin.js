@@ -1,7 +1,7 @@
 // {{ title }}: gets credentials that another issuer makes and signs.
 //
-// The host runs each call in a fresh sandbox and throws it away afterwards: nothing that is kept in memory is there
-// in the next call. It verifies each credential before a wallet gets it.
+// By default each call has a fresh sandbox; an operator may let calls of one issuer share one. Rely on neither: keep
+// nothing in memory between calls. The host verifies each credential before a wallet gets it.
 
 import { defineVcIssuer, Denied, Internal, log, NotFound, pointer, Unavailable } from "chancery";
 import { checkUrl, get, post, segment } from "chancery/http";
@@ -18,8 +18,9 @@ import * as sign from "chancery/sign";
 /** For one request. The whole call has 5 s, unless the grant file says otherwise. */
 const TIMEOUT_MS = 3000;
 
-/** When the host asks again, where the issuer does not say. */
+/** When the host asks again, where the issuer does not say, and the latest that it may say. */
 const RETRY_AFTER_SECONDS = 30;
+const MAX_RETRY_AFTER_SECONDS = 86_400;
 
 // The host calls what is exported here.
 export const { lifecycle, vcIssuance } = defineVcIssuer({
@@ -62,7 +63,7 @@ export const { lifecycle, vcIssuance } = defineVcIssuer({
     return issuance(response, request.format);
   },
 
-  /** Runs in another sandbox than `issue`: what it has to know stands in the token. */
+  /** Remembers nothing of `issue`: what it has to know stands in the token. */
   poll(request, config) {
     const { format, ticket } = readToken(request.token);
     const url = `${base(config)}/credentials/${segment(ticket)}`;
@@ -96,17 +97,27 @@ function headers() {
 /** What the other issuer's answer means. */
 function issuance(response, format) {
   const { status } = response;
-  if (status === 200 || status === 201) return { issued: { format, body: response.body } };
+  if (status === 200 || status === 201) {
+    if (response.body.length === 0) throw unavailable(`its ${status} has no body`);
+    return { issued: { format, body: response.body } };
+  }
   if (status === 202) {
-    const { ticket, retry_after: seconds = RETRY_AFTER_SECONDS } = response.json();
-    if (typeof ticket !== "string") throw unavailable("its 202 has no ticket");
-    return { pending: { token: writeToken(format, ticket), retryAfterMs: seconds * 1000 } };
+    const answer = response.json();
+    const ticket = answer?.ticket;
+    if (typeof ticket !== "string" || ticket === "") throw unavailable("its 202 has no ticket");
+    return { pending: { token: writeToken(format, ticket), retryAfterMs: seconds(answer?.retry_after) * 1000 } };
   }
   if (status === 404) throw new NotFound("This person is not registered.");
   if (status >= 400 && status < 500 && status !== 429) {
     throw new Denied("The issuer does not issue this credential.", { detail: `it answered ${status}` });
   }
   throw unavailable(`it answered ${status}`);
+}
+
+/** What is no sensible number of seconds counts as not said. */
+function seconds(retryAfter) {
+  if (!Number.isInteger(retryAfter)) return RETRY_AFTER_SECONDS;
+  return retryAfter >= 1 && retryAfter <= MAX_RETRY_AFTER_SECONDS ? retryAfter : RETRY_AFTER_SECONDS;
 }
 
 function unavailable(detail) {

@@ -1,8 +1,10 @@
 {% set target = "a file and to a collector" if wants.journal and wants.http else "a collector" if wants.http else "a file" %}
 """{{ title }}: takes audit events to {{ target }}.
 
-The host makes a fresh sandbox for each batch: it makes a `Sink`, calls `deliver` and throws everything
-away. Events come in order, each at least once.
+The host makes a `Sink` for each batch, and calls `deliver`. By default every call has a fresh sandbox; an
+operator may let calls share one. Rely on neither: keep nothing in memory for a later call.
+
+Events come in order, each at least once.
 """
 
 {% if wants.journal %}

@@ -24,8 +24,8 @@
 ]|select|list %}
 """{{ title }}: what {{ {"sql": "a database", "http": "a registry", "files": "a file", "config": "the grant file"}[source] }} knows about a person.
 
-The host makes a fresh sandbox for each call: it makes a `Provider`, calls one method and throws everything
-away. Nothing in memory outlives a call.
+The host makes a `Provider` for each call, and calls one method. By default every call has a fresh sandbox; an
+operator may let calls of one issuer share one. Rely on neither: keep nothing in memory for a later call.
 """
 
 {% if wants.kv %}

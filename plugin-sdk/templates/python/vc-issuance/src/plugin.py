@@ -1,14 +1,17 @@
 {% set asks = "about" if wants.sign else "" %}
 """{{ title }}: gets credentials that another issuer makes and signs.
 
-The host makes a fresh sandbox for each call: it makes an `Issuer`, calls one method and throws everything
-away. It verifies each credential before a wallet gets it.
+The host makes an `Issuer` for each call, and calls one method. By default every call has a fresh sandbox; an
+operator may let calls of one issuer share one. Rely on neither: keep nothing in memory for a later call.
+
+The host verifies each credential before a wallet gets it.
 """
 
 from chancery_plugin import (
     Credential,
     Denied,
     Holder,
+    Internal,
     NotFound,
     PollRequest,
     Problem,
@@ -25,8 +28,9 @@ from chancery_plugin.reveal import reveal
 # For one request, in seconds. The whole call has 5 s, unless the grant file says otherwise.
 TIMEOUT = 3.0
 
-# When the host asks again, where the issuer does not say. In seconds.
+# When the host asks again, where the issuer does not say, and the longest that it may say. In seconds.
 RETRY_AFTER = 30
+LONGEST = 86_400
 
 
 class Issuer(VcIssuer):
@@ -60,8 +64,10 @@ class Issuer(VcIssuer):
         return issuance(response, request.format)
 
     def poll(self, request: PollRequest, config: dict) -> Credential | Ticket:
-        # Another sandbox than that of `issue`: what has to be known stands in the token.
+        # Nothing is left of `issue` here: what has to be known stands in the token.
         format, _, ticket = request.token.decode().partition(" ")
+        if not ticket:
+            raise Internal("The ticket cannot be read.")
         response = http.get(f"{address(config)}/{http.quote(ticket)}"{{ ", headers=headers(" ~ ("ticket" if wants.sign) ~ ")" if wants.sign or wants.reveal }}, timeout=TIMEOUT)
         log.info("asked again", status=response.status)
         return issuance(response, format)
@@ -88,16 +94,27 @@ def headers({{ "about: str" if wants.sign }}) -> dict[str, str]:
 def issuance(response: http.Response, format: str) -> Credential | Ticket:
     """What the other issuer's answer means. Where there is none, `http` raises `unavailable`."""
     # What the operator's log says; the holder sees the first text of an error only.
-    answered = f"it answered {response.status}"
+    answered = f"it answered {response.status} with {len(response.body)} bytes"
     match response.status:
-        case 200 | 201:
+        case 200 | 201 if response.body:
             return Credential(format, response.body)
         case 202:
-            later = response.json()
-            return Ticket(f"{format} {later['ticket']}", later.get("retry_after", RETRY_AFTER))
+            return not_ready(response.json(), format)
         case 404:
             raise NotFound("This person is not registered.")
         case status if 400 <= status < 500 and status != 429:
             raise Denied("The issuer does not issue this credential.", detail=answered)
         case _:
             raise Unavailable("The issuer does not answer at the moment.", detail=answered)
+
+
+def not_ready(answer: object, format: str) -> Ticket:
+    """A credential that comes later. The host keeps the token for `poll`, which is not told the format."""
+    later = answer if isinstance(answer, dict) else {}
+    ticket, seconds = later.get("ticket"), later.get("retry_after")
+    if not isinstance(ticket, str) or not ticket:
+        raise Unavailable("The issuer does not answer at the moment.", detail="its 202 has no ticket")
+    # Anything but a whole number of seconds is as if it were not there; `True` is an `int`, too.
+    if type(seconds) is not int or not 1 <= seconds <= LONGEST:
+        seconds = RETRY_AFTER
+    return Ticket(f"{format} {ticket}", retry_after=seconds)

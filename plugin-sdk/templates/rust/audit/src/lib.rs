@@ -1,8 +1,9 @@
 {% set config = wants.http %}
 //! {{ title }}: takes audit events to {{ "a file and to a collector" if wants.journal and wants.http else "a collector" if wants.http else "a file" }}.
 //!
-//! The host makes a fresh sandbox for each batch: it builds a `Sink` of the configuration, calls
-//! `deliver` and throws everything away. Events come in order, each at least once.
+//! By default every batch has a fresh sandbox: the host builds a `Sink` of the configuration, calls
+//! `deliver` and throws everything away. An operator may let batches share a sandbox
+//! (`instance = "warm"`): rely on neither. Events come in order, each at least once.
 
 {% if wants.http %}
 use std::time::Duration;

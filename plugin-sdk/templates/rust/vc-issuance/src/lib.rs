@@ -1,13 +1,15 @@
 //! {{ title }}: gets credentials that another issuer makes and signs.
 //!
-//! The host makes a fresh sandbox for each call: it builds an `Issuer` of the configuration, calls
-//! one function and throws everything away. It verifies each credential before a wallet gets it.
+//! By default every call has a fresh sandbox: the host builds an `Issuer` of the configuration, calls
+//! one function and throws everything away. An operator may let calls of one issuer share a sandbox
+//! (`instance = "warm"`): rely on neither. The host verifies each credential before a wallet gets it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use chancery_plugin_sdk::{
     ConfigProblem, Credential, Description, Error, Holder, Issuance, Plugin, PollRequest, Request,
-    Ticket, VcIssuer, describe, export_vc_issuer,
+    Ticket, Value, VcIssuer, describe, export_vc_issuer,
 };
 use chancery_plugin_sdk::{http, json, log{{ ", secrets" if wants.secrets or wants.reveal }}{{ ", sign" if wants.sign }}};
 use serde::Deserialize;
@@ -16,7 +18,10 @@ use serde::Deserialize;
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// When the host asks again, where the issuer does not say.
-const RETRY_AFTER: Duration = Duration::from_secs(30);
+const RETRY_AFTER: u64 = 30;
+
+/// The seconds that an issuer may say: a day, at most.
+const RETRY_AFTER_WITHIN: RangeInclusive<u64> = 1..=86_400;
 
 /// The operator's `[config]`. What is unknown is refused by its path.
 #[derive(Debug, Deserialize)]
@@ -30,14 +35,6 @@ struct Config {
 #[derive(Debug)]
 struct Issuer {
     base: String,
-}
-
-/// What the other issuer says of a credential that is not ready.
-#[derive(Debug, Deserialize)]
-struct Later {
-    ticket: String,
-    /// Seconds.
-    retry_after: Option<u64>,
 }
 
 impl Plugin for Issuer {
@@ -122,22 +119,36 @@ fn send(request: http::Request) -> Result<http::Response, Error> {
 /// What the other issuer's answer means.
 fn issuance(answer: &http::Response, format: &str) -> Result<Issuance, Error> {
     match answer.status {
+        200 | 201 if answer.body.is_empty() => {
+            Err(unavailable("it answered without a credential".to_owned()))
+        }
         200 | 201 => {
             let credential = Credential::new(format, answer.body.clone());
             Ok(Issuance::Issued(credential))
         }
-        202 => {
-            let later: Later = answer.json_as()?;
-            let token = write_token(format, &later.ticket);
-            let retry_after = later.retry_after.map_or(RETRY_AFTER, Duration::from_secs);
-            Ok(Issuance::Pending(Ticket { token, retry_after }))
-        }
+        202 => not_ready(&answer.json()?, format),
         404 => Err(Error::not_found("This person is not registered.")),
         429 => Err(unavailable("it answered 429".to_owned())),
         status @ 400..=499 => Err(Error::denied("The issuer does not issue this credential.")
             .with_detail(format!("it answered {status}"))),
         status => Err(unavailable(format!("it answered {status}"))),
     }
+}
+
+/// A ticket is a text that is not empty. A time that is no whole number of seconds, or one out of
+/// bounds, counts as if it were not there.
+fn not_ready(answer: &Value, format: &str) -> Result<Issuance, Error> {
+    let ticket = answer["ticket"].as_str().unwrap_or_default();
+    if ticket.is_empty() {
+        return Err(unavailable("its 202 has no ticket".to_owned()));
+    }
+    let seconds = match answer["retry_after"].as_u64() {
+        Some(said) if RETRY_AFTER_WITHIN.contains(&said) => said,
+        _ => RETRY_AFTER,
+    };
+    let token = write_token(format, ticket);
+    let retry_after = Duration::from_secs(seconds);
+    Ok(Issuance::Pending(Ticket { token, retry_after }))
 }
 
 fn unavailable(detail: String) -> Error {
@@ -151,15 +162,17 @@ fn write_token(format: &str, ticket: &str) -> Vec<u8> {
 
 fn read_token(token: &[u8]) -> Result<(&str, &str), Error> {
     let token = std::str::from_utf8(token).ok();
-    let parts = token.and_then(|token| token.split_once(' '));
-    parts.ok_or_else(|| Error::internal("The ticket cannot be read."))
+    match token.and_then(|token| token.split_once(' ')) {
+        Some((format, ticket)) if !ticket.is_empty() => Ok((format, ticket)),
+        _ => Err(Error::internal("The ticket cannot be read.")),
+    }
 }
 
 /// `cargo test` runs these on this machine, where there is no host: they call what needs none.
 /// `chancery plugin test` runs cases.toml in the real sandbox.
 #[cfg(test)]
 mod tests {
-    use chancery_plugin_sdk::{ErrorKind, Value};
+    use chancery_plugin_sdk::ErrorKind;
 
     use super::*;
 
@@ -181,6 +194,18 @@ mod tests {
         };
         assert_eq!(ticket.retry_after, Duration::from_secs(5));
         assert_eq!(read_token(&ticket.token), Ok(("ldp_vc", "t-1")));
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_is_no_ticket() {
+        for ticket in [json!(null), json!(""), json!(7)] {
+            let error = answer(202, &json!({ "ticket": ticket })).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{ticket}");
+        }
+        for token in ["", "t-1", "ldp_vc "] {
+            let error = read_token(token.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Internal, "{token:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // {{ title }}: takes audit events to {{ "a file and to a collector" if wants.journal and wants.http else "a collector" if wants.http else "a file" }}.
 //
-// The host runs each call in a fresh sandbox and throws it away afterwards: nothing that is kept in memory is there
-// in the next call. Events come in order, each at least once.
+// By default each call has a fresh sandbox; an operator may let calls of one issuer share one. Rely on neither: keep
+// nothing in memory between calls. Events come in order, each at least once.
 
 import { defineAuditSink, {{ "type Event, " if wants.http }}eventJson, log, pointer{{ ", type Receipt, Unavailable" if wants.http }} } from "chancery";
 {% if wants.http %}

@@ -1,8 +1,8 @@
 {% set source = "sql" if wants.sql else "http" if wants.http else "files" if wants.files else "config" %}
 // {{ title }}: what {{ {"sql": "a database", "http": "a registry", "files": "a file", "config": "the grant file"}[source] }} knows about a person.
 //
-// The host runs each call in a fresh sandbox and throws it away afterwards: nothing that is kept in memory is there
-// in the next call. What stands outside of functions runs once, when the plugin is built.
+// By default each call has a fresh sandbox; an operator may let calls of one issuer share one. Rely on neither: keep
+// nothing in memory between calls. What stands outside of functions runs once, when the plugin is built.
 
 import { {{ "type ConfigProblem, " if source != "config" }}defineDataProvider, type JsonObject, log, NotFound, pointer{{ ", Unavailable" if source == "http" }} } from "chancery";
 {% if source == "files" %}

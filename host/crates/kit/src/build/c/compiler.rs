@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::build::BuildError;
 use crate::tools::{Tools, ToolsError, find};
@@ -36,29 +36,30 @@ impl Compiler {
     /// The pinned compiler makes the same bytes on every machine; the system's stands in where it cannot be installed.
     pub(super) fn find(tools: &Tools) -> Result<Self, BuildError> {
         if let Some(named) = std::env::var_os(OVERRIDE) {
-            return Self::named(&named.to_string_lossy());
+            return Self::named(&named.to_string_lossy(), tools);
         }
-        let missing = match tools.pip(TOOLCHAIN) {
-            Ok(folder) => return Ok(Self::Zig { folder }),
-            Err(error) => error,
-        };
-        let Some(program) = find("clang") else {
-            return Err(ToolsError::Missing(format!("{missing}\nWithout it, {GET_CLANG}")).into());
-        };
-        match probe(clang(&program, &[])) {
-            Ok(()) => {
-                tools.say(&format!("the pinned compiler cannot be installed; using {}", program.display()));
-                Ok(Self::Clang { program, flags: Vec::new() })
-            }
-            Err(why) => {
-                let program = program.display();
-                let what = format!("{missing}\n{program} does not stand in for it: {why}\n{GET_CLANG}");
-                Err(ToolsError::Missing(what).into())
-            }
+        match tools.pip(TOOLCHAIN) {
+            Ok(folder) => Ok(Self::Zig { folder }),
+            // Another compiler would hide it.
+            Err(changed @ ToolsError::Changed { .. }) => Err(changed.into()),
+            Err(missing) => Self::of_the_system(&missing, tools),
         }
     }
 
-    fn named(named: &str) -> Result<Self, BuildError> {
+    fn of_the_system(missing: &ToolsError, tools: &Tools) -> Result<Self, BuildError> {
+        let Some(program) = find("clang") else {
+            return Err(ToolsError::Missing(format!("{missing}\nWithout it, {GET_CLANG}")).into());
+        };
+        let shown = program.display();
+        if let Err(why) = probe(clang(&program, &[]), tools) {
+            let what = format!("{missing}\n{shown} does not stand in for it: {why}\n{GET_CLANG}");
+            return Err(ToolsError::Missing(what).into());
+        }
+        tools.say(&format!("{missing}\nusing {shown} in place of the pinned compiler; its bytes are others"));
+        Ok(Self::Clang { program, flags: Vec::new() })
+    }
+
+    fn named(named: &str, tools: &Tools) -> Result<Self, BuildError> {
         let refused = |why: &str| BuildError::Language {
             message: format!("{OVERRIDE} is `{named}`, which does not compile for WebAssembly: {why}"),
             hint: format!("Unset it to use the pinned compiler, or: {GET_CLANG}"),
@@ -68,7 +69,7 @@ impl Compiler {
         let path = if program.contains('/') { Some(PathBuf::from(program)) } else { find(&program) };
         let program = path.ok_or_else(|| refused("there is no such program on PATH"))?;
         let flags: Vec<String> = words.collect();
-        probe(clang(&program, &flags)).map_err(|why| refused(&why))?;
+        probe(clang(&program, &flags), tools).map_err(|why| refused(&why))?;
         Ok(Self::Clang { program, flags })
     }
 
@@ -112,11 +113,12 @@ fn clang(program: &Path, flags: &[String]) -> Command {
 }
 
 /// Compiles something small. Carries what the compiler said.
-fn probe(mut command: Command) -> Result<(), String> {
+fn probe(mut command: Command, tools: &Tools) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     fs::write(folder.path().join("smoke.c"), SMOKE).map_err(|error| error.to_string())?;
     command.args(["-mexec-model=reactor", "-Os", "smoke.c", "-o", "smoke.wasm"]).current_dir(folder.path());
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let output = tools.output("trying the compiler", tools.limits().step, &mut command);
+    let output = output.map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
@@ -130,6 +132,10 @@ mod tests {
 
     use super::*;
 
+    fn tools() -> Tools {
+        Tools::new(PathBuf::from("unused"), Box::new(|_| {}))
+    }
+
     /// A program that says `said` and fails.
     fn failing(folder: &Path, said: &str) -> PathBuf {
         let program = folder.join("cc");
@@ -142,7 +148,7 @@ mod tests {
     fn a_compiler_without_wasi_is_refused_with_its_own_words() {
         let folder = tempfile::tempdir().unwrap();
         let program = failing(folder.path(), "smoke.c:1:10: fatal error: stdlib.h file not found");
-        let error = Compiler::named(&format!("{} --sysroot=/x", program.display())).unwrap_err().to_string();
+        let error = Compiler::named(&format!("{} --sysroot=/x", program.display()), &tools()).unwrap_err().to_string();
         assert_eq!(
             error.replace(program.to_str().unwrap(), "CC"),
             "CHANCERY_CC is `CC --sysroot=/x`, which does not compile for WebAssembly: smoke.c:1:10: fatal error: stdlib.h file not \
@@ -154,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_compiler_that_is_not_there_is_named() {
-        let error = Compiler::named("no-such-compiler").unwrap_err().to_string();
+        let error = Compiler::named("no-such-compiler", &tools()).unwrap_err().to_string();
         assert!(error.starts_with("CHANCERY_CC is `no-such-compiler`, "), "{error}");
         assert!(error.contains("there is no such program on PATH"), "{error}");
     }

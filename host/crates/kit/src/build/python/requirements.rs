@@ -72,13 +72,12 @@ fn pip(project: &Project, python: &Path, tools: &Tools) -> Result<(), BuildError
     ]);
     command.args(["--only-binary", ":all:", "--platform", "any", "--implementation", "py", "--abi", "none"]);
     command.args(["--python-version", VERSION, "--target", PACKAGES, "--requirement", FILE]);
-    crate::tools::run("installing requirements.txt", command.current_dir(&project.root)).map(drop).map_err(|error| {
-        match error {
-            ToolsError::Failed { what, output } => {
-                BuildError::Language { message: format!("{what} failed\n{output}"), hint: HINT.to_owned() }
-            }
-            other => other.into(),
+    let installed = tools.run("installing requirements.txt", tools.limits().long, command.current_dir(&project.root));
+    installed.map(drop).map_err(|error| match error {
+        ToolsError::Failed { what, output } => {
+            BuildError::Language { message: format!("{what} failed\n{output}"), hint: HINT.to_owned() }
         }
+        other => other.into(),
     })
 }
 

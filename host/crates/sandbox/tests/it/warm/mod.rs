@@ -98,7 +98,9 @@ async fn a_new_generation_finds_nothing() {
     // One that does not load takes nothing away.
     host.put("hostile.wasm", "cut off");
     sandbox.rescan().await;
-    assert_eq!((host.status("hostile").stage, idle(&host)), (Stage::Rejected, 1));
+    let status = host.status("hostile");
+    assert_eq!((status.stage, status.instance, status.idle), (Stage::Rejected, Instance::Warm, 1));
+    assert!(status.limits.is_some());
     assert_eq!(found(&host, "a", "3").await.unwrap(), "leak 2");
     host.put("hostile.wasm", hostile());
     host.put("hostile.toml", "");
