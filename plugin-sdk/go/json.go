@@ -13,7 +13,8 @@ import (
 const MaxDepth = 32
 
 // ParseJSON reads JSON of a source that is not trusted to be careful: what two readers could understand differently is
-// refused, such as a name that occurs twice in one object. So is nesting beyond [MaxDepth].
+// refused, such as a name that stands twice in one object. So is nesting beyond [MaxDepth]. The error quotes nothing of
+// the text.
 //
 // Objects are map[string]any, arrays []any, and numbers [json.Number]: written again, they are as they were.
 func ParseJSON(text []byte) (any, error) {
@@ -70,7 +71,8 @@ func parseObject(decoder *json.Decoder, left int) (any, error) {
 		}
 		key, _ := name.(string)
 		if _, known := object[key]; known {
-			return nil, fmt.Errorf("the name %q occurs twice in one object", key)
+			// Which one is not said: names can be ids of people.
+			return nil, fmt.Errorf("a name stands twice in one object at byte %d", decoder.InputOffset())
 		}
 		if object[key], err = parseValue(decoder, left); err != nil {
 			return nil, err

@@ -4,8 +4,8 @@
 // Capabilities are packages of this module (chancery/http, chancery/sql, …), each for plugins whose wit/world.wit
 // imports it; chancery/log, chancery/prepared and chancery/trace are for all.
 //
-// Every call of the host runs in a fresh sandbox, which is thrown away afterwards: nothing that is kept in memory is
-// there in the next call.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one. Rely on neither: what
+// one call keeps in memory is gone in the next, or is about somebody else.
 package chancery
 
 import (
@@ -105,8 +105,8 @@ func Pointer(names ...any) string {
 }
 
 // The host hands data over through a function inside the plugin that may ask the host for nothing, and the collector
-// asks it for the time: where it began there, the call would end. A sandbox is thrown away after its call, so that
-// there is nothing to collect. One that is used again is swept between its calls.
+// asks it for the time: where it began there, the call would end. Mostly a sandbox is thrown away after its call, so
+// that there is nothing to collect. One that is used again is swept between its calls.
 func init() {
 	debug.SetGCPercent(-1)
 }

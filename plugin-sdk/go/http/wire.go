@@ -29,6 +29,7 @@ func exchange(method, url string, headers []Header, body []byte, timeout time.Du
 	content := request.Body().Ok()
 	handled := wasi_http_outgoing_handler.Handle(request, witTypes.Some(options(timeout)))
 	if handled.IsErr() {
+		content.Drop()
 		return nil, ofCode(handled.Err())
 	}
 	future := handled.Ok()
@@ -47,14 +48,9 @@ func exchange(method, url string, headers []Header, body []byte, timeout time.Du
 func outgoing(method string, target address, headers []Header) (*wasi_http_types.OutgoingRequest, *Error) {
 	fields := wasi_http_types.MakeFields()
 	for _, header := range headers {
-		if !utf8.ValidString(header.Name) {
-			return nil, failed(BadRequest, "a header's name is not UTF-8")
-		}
-		if result := fields.Append(header.Name, []byte(header.Value)); result.IsErr() {
-			if result.Err().Tag() == wasi_http_types.HeaderErrorForbidden {
-				return nil, failed(BadRequest, header.Name+" is a header that plugins may not set")
-			}
-			return nil, failed(BadRequest, header.Name+": the header is not valid")
+		if refused := add(fields, header); refused != nil {
+			fields.Drop()
+			return nil, refused
 		}
 	}
 	scheme := wasi_http_types.MakeSchemeHttp()
@@ -67,9 +63,25 @@ func outgoing(method string, target address, headers []Header) (*wasi_http_types
 		request.SetScheme(witTypes.Some(scheme)).IsErr() ||
 		request.SetAuthority(witTypes.Some(target.authority)).IsErr() ||
 		request.SetPathWithQuery(witTypes.Some(target.path)).IsErr() {
+		request.Drop()
 		return nil, failed(BadRequest, "the method or the URL is not valid")
 	}
 	return request, nil
+}
+
+func add(fields *wasi_http_types.Fields, header Header) *Error {
+	if !utf8.ValidString(header.Name) {
+		return failed(BadRequest, "a header's name is not UTF-8")
+	}
+	result := fields.Append(header.Name, []byte(header.Value))
+	switch {
+	case !result.IsErr():
+		return nil
+	case result.Err().Tag() == wasi_http_types.HeaderErrorForbidden:
+		return failed(BadRequest, header.Name+" is a header that plugins may not set")
+	default:
+		return failed(BadRequest, header.Name+": the header is not valid")
+	}
 }
 
 func methodOf(method string) wasi_http_types.Method {

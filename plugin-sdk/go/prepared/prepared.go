@@ -1,7 +1,7 @@
 // Package prepared is what Prepare returned for this generation: an immutable index or table.
 //
-// Every call runs in a fresh sandbox. What is costly to build and the same for every subject is built once in Prepare
-// and read here.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one. Rely on neither: what is
+// costly to build and the same for every subject is built once in Prepare and read here.
 package prepared
 
 import (

@@ -11,7 +11,7 @@ import (
 // Kind says why a statement gave no rows.
 type Kind string
 
-// The kinds of the contract.
+// The kinds of the contract, and one of this package's.
 const (
 	UnknownStatement Kind = "unknown-statement"
 	BadParameter     Kind = "bad-parameter"
@@ -19,6 +19,8 @@ const (
 	Unavailable      Kind = "unavailable"
 	Database         Kind = "database"
 	TooLarge         Kind = "too-large"
+	// BadJSON: chancery.ParseJSON does not take what a JSON column holds.
+	BadJSON Kind = "bad-json"
 )
 
 // Error is why a statement gave no rows.
@@ -51,6 +53,10 @@ func (e *Error) PluginError() *chancery.Error {
 
 func badParameter(expected string) *Error {
 	return &Error{Kind: BadParameter, text: "the parameters do not fit: " + expected}
+}
+
+func badJSON(column string, reason error) *Error {
+	return &Error{Kind: BadJSON, text: fmt.Sprintf("the JSON of column %s cannot be read: %v", column, reason)}
 }
 
 func failure(statement string, err chancery_host_sql.SqlError) *Error {

@@ -60,9 +60,13 @@ func Run(statement string, parameters ...any) (*Rows, error) {
 	found := result.Ok()
 	rows := &Rows{Columns: found.Columns, Truncated: found.Truncated}
 	for _, row := range found.Rows {
-		converted := make([]any, 0, len(row))
-		for _, value := range row {
-			converted = append(converted, valueOf(value))
+		converted := make([]any, len(row))
+		for index, value := range row {
+			found, err := valueOf(value)
+			if err != nil {
+				return nil, badJSON(rows.Columns[index], err)
+			}
+			converted[index] = found
 		}
 		rows.Values = append(rows.Values, converted)
 	}

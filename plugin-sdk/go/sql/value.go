@@ -59,42 +59,34 @@ func parameterOf(parameter any) (value chancery_host_sql.Value, err error) {
 	return value, err
 }
 
-func valueOf(value chancery_host_sql.Value) any {
+// Only JSON may be of a kind that is not taken.
+func valueOf(value chancery_host_sql.Value) (any, error) {
 	switch value.Tag() {
 	case chancery_host_sql.ValueNull:
-		return nil
+		return nil, nil
 	case chancery_host_sql.ValueBoolean:
-		return value.Boolean()
+		return value.Boolean(), nil
 	case chancery_host_sql.ValueInt:
-		return value.Int()
+		return value.Int(), nil
 	case chancery_host_sql.ValueFloat:
-		return value.Float()
+		return value.Float(), nil
 	case chancery_host_sql.ValueNumeric:
-		return value.Numeric()
+		return value.Numeric(), nil
 	case chancery_host_sql.ValueText:
-		return value.Text()
+		return value.Text(), nil
 	case chancery_host_sql.ValueBytes:
-		return value.Bytes()
+		return value.Bytes(), nil
 	case chancery_host_sql.ValueDate:
-		return value.Date()
+		return value.Date(), nil
 	case chancery_host_sql.ValueTime:
-		return value.Time()
+		return value.Time(), nil
 	case chancery_host_sql.ValueTimestamp:
-		return value.Timestamp()
+		return value.Timestamp(), nil
 	case chancery_host_sql.ValueUuid:
-		return value.Uuid()
+		return value.Uuid(), nil
 	default:
-		return jsonOf(value.Json())
+		return chancery.ParseJSON([]byte(value.Json()))
 	}
-}
-
-// The host gives JSON only; what is too deep or double for claims stays a text.
-func jsonOf(text string) any {
-	value, err := chancery.ParseJSON([]byte(text))
-	if err != nil {
-		return text
-	}
-	return value
 }
 
 // What is not UTF-8 would end the sandbox, and say nothing.

@@ -23,7 +23,10 @@ const ADVICE = {
   "a Uint8Array": "use a text, or an attachment",
 };
 
-/** JSON that is not taken, and values that JSON does not have. Its texts tell places and kinds, and quote nothing. */
+/**
+ * JSON that is not taken, and values that JSON does not have. Its texts tell places and kinds and quote no value; about
+ * what an author writes they name the members on the way to it, about what is read they name none.
+ */
 export class JsonError extends PluginError {
   constructor(detail) {
     super("internal", "The plugin failed.", { detail });
@@ -144,14 +147,20 @@ function faultInside(container, levels) {
   }
   if (levels === 0) return ` is deeper than ${MAX_DEPTH} levels, or holds itself`;
   if (typeof container.toJSON === "function") return faultIn(container.toJSON(""), levels - 1);
+  const names = isArray ? undefined : Object.keys(container);
+  if (names !== undefined && !names.every(isUnicode)) return " has half of a surrogate pair in a name";
   const inner = isArray ? container : Object.values(container);
   for (let at = 0; at < inner.length; at++) {
     const value = inner[at];
     if (typeof value === "string" ? value.isWellFormed() : value === undefined && !isArray) continue;
     const fault = faultIn(value, levels - 1);
-    if (fault !== undefined) return isArray ? `[${at}]${fault}` : `.${Object.keys(container)[at]}${fault}`;
+    if (fault !== undefined) return isArray ? `[${at}]${fault}` : `.${names[at]}${fault}`;
   }
   return undefined;
+}
+
+function isUnicode(name) {
+  return name.isWellFormed();
 }
 
 function inexact(value) {

@@ -139,6 +139,8 @@ test("claims hold what JSON has, and nothing changes on the way", () => {
     [{ a: new Date(NaN) }, "claims.a is no valid date"],
     [{ a: { toJSON: () => NaN } }, "claims.a is not a finite number"],
     [{ a: "\ud800" }, "claims.a holds half of a surrogate pair, which is not Unicode"],
+    [{ "\udc00": 1 }, "claims has half of a surrogate pair in a name"],
+    [{ a: [{ b: 1, "c\ud800": undefined }] }, "claims.a[0] has half of a surrogate pair in a name"],
     [cycle, `claims${".self".repeat(32)} is deeper than 32 levels, or holds itself`],
     [{ a: itself }, "claims.a is deeper than 32 levels, or holds itself"],
   ]) {

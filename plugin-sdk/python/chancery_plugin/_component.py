@@ -13,7 +13,7 @@ from typing import Any
 from wit_world.exports import lifecycle
 from wit_world.imports import blobs, config, contract
 
-from . import _answers, _failure, _output, log
+from . import _answers, _failure, _memory, _output, log
 from ._answers import WrongAnswer
 from ._host import Err, call
 from ._text import said
@@ -170,7 +170,8 @@ def _object(text: str) -> Any:
 
 
 def _made() -> Any:
-    """A new one for each call, so that nothing of `__init__` is older than the call."""
+    """A new one for each call, so that nothing of `__init__` is older than the call. It is how each call begins."""
+    _memory.sweep()
     return plugin()
 
 

@@ -41,6 +41,9 @@ _THRESHOLD = 50_000
 #: What the gaps are filled with. It is never touched again.
 _fillers: list[bytes] = []
 
+#: Calls that this sandbox had. An operator may have it used again.
+_calls = 0
+
 
 def begin() -> None:
     """Loads what is Python's own, and has everything that comes later lie behind it."""
@@ -59,6 +62,24 @@ def finish() -> None:
     del room
     gc.freeze()
     gc.set_threshold(_THRESHOLD)
+
+
+def sweep() -> None:
+    """A call begins: what earlier ones left behind in circles goes.
+
+    A sandbox that is used again would come to `_THRESHOLD` new objects too late where few of them are large. What
+    is frozen is not looked at, and in a first call there is nothing to look for.
+    """
+    global _calls
+    if _calls:
+        gc.collect()
+    _calls += 1
+
+
+def unused() -> None:
+    """Whatever called so far was no call of the host's."""
+    global _calls
+    _calls = 0
 
 
 def _fill() -> None:

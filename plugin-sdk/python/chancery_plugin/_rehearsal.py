@@ -15,7 +15,7 @@ import componentize_py_runtime as runtime
 from componentize_py_types import Ok
 from wit_world.imports import contract
 
-from . import _component, log
+from . import _component, _memory, log
 from .audit import Receipt
 from .credential import Credential
 from .data import Data
@@ -65,6 +65,7 @@ def rehearse(kind: str) -> None:
             _rehearse_sql(sql)
     finally:
         runtime.call_import, _component.plugin = host, plugin
+        _memory.unused()
 
 
 def _rehearse_sql(sql: Any) -> None:

@@ -18,6 +18,7 @@ from ._host import call, interface
 from ._text import checked
 from ._text import kind as kind_of
 from .errors import CapabilityError, InvalidRequest, Misconfigured, PluginError, Unavailable
+from .jsontext import JsonError, parse
 
 _host = interface("sql")
 
@@ -29,7 +30,8 @@ _PASSING = ("08", "40", "53", "57", "58")
 class SqlError(CapabilityError):
     """Why a statement gave no rows.
 
-    `kind` is `unknown-statement`, `bad-parameter`, `timeout`, `unavailable`, `database` or `too-large`.
+    `kind` is `unknown-statement`, `bad-parameter`, `timeout`, `unavailable`, `database` or `too-large`;
+    or `bad-json`: `jsontext.parse` does not take what a JSON column holds.
     """
 
     def __init__(self, kind: str, carried: Any = None) -> None:
@@ -53,8 +55,8 @@ class Rows:
 
     #: Column names in the order of the statement.
     columns: list[str]
-    #: One tuple of values a row, in the order of `columns`. NULL is `None`, a JSON column what it holds;
-    #: decimals, dates, times and UUIDs are texts, ready for claims.
+    #: One tuple of values a row, in the order of `columns`. NULL is `None`, a JSON column what
+    #: `jsontext.parse` makes of it; decimals, dates, times and UUIDs are texts, ready for claims.
     rows: list[tuple[Any, ...]]
     #: True when the statement had more rows than the grant's `max_rows`.
     truncated: bool = False
@@ -78,7 +80,8 @@ def run(statement: str, *parameters: Any) -> Rows:
     """
     name = checked(statement, "the statement")
     found = call(_host.run, name, [_parameter(value) for value in parameters], otherwise=SqlError)
-    return Rows(found.columns, [tuple(_value(value) for value in row) for row in found.rows], found.truncated)
+    rows = [tuple(map(_value, row, found.columns)) for row in found.rows]
+    return Rows(found.columns, rows, found.truncated)
 
 
 def _parameter(value: Any) -> Any:
@@ -129,9 +132,14 @@ def _classes() -> dict[str, tuple[type, ...]]:
     }
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, column: str) -> Any:
     carried = getattr(value, "value", None)
-    return json.loads(carried) if type(value) is _host.Value_Json else carried
+    if type(value) is not _host.Value_Json:
+        return carried
+    try:
+        return parse(carried)
+    except JsonError as error:
+        raise SqlError("bad-json", f"{column} cannot be read: {error}") from None
 
 
 def _text(kind: str, carried: Any) -> str:
@@ -146,6 +154,7 @@ def _text(kind: str, carried: Any) -> str:
         return f"the database refused the statement: {carried.code} {shown}"
     return {
         "bad-parameter": f"the parameters do not fit: {carried}",
+        "bad-json": f"the JSON of column {carried}",
         "timeout": "the statement ran longer than its timeout",
         "too-large": f"the rows hold more than max_bytes, {carried} bytes",
     }.get(kind, f"the database does not answer: {carried}")

@@ -90,6 +90,14 @@ class Sql(unittest.TestCase):
         self.assertEqual((len(found), list(found)), (1, [found.first()]))
         self.assertIsNone(self.run_with()[0].first())
 
+    def test_json_of_a_column_is_read_strictly(self):
+        row = [VALUES["Value_Text"]("x"), VALUES["Value_Json"]('{"Amina": 1, "Amina": 2}')]
+        with self.assertRaises(sql.SqlError) as caught:
+            self.run_with(columns=["a", "b"], rows=[row])
+        self.assertEqual(caught.exception.kind, "bad-json")
+        self.assertIsInstance(failed := caught.exception.as_plugin_error(), Misconfigured)
+        self.assertEqual(failed.detail, "the JSON of column b cannot be read: a name stands twice in one object")
+
     def test_failures_are_sorted_by_who_can_mend_them(self):
         def error(case, carried=None):
             with mock.patch.object(

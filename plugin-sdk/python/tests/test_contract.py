@@ -1,14 +1,16 @@
 """What the component's exports make of an author's errors, with bindings that stand for the generated ones."""
 
 import datetime
+import gc
 import importlib
 import sys
 import types
 import unittest
+import weakref
 from dataclasses import make_dataclass
 from unittest import mock
 
-from chancery_plugin import Denied, Internal, InvalidRequest, Misconfigured, NotFound, Unavailable, _failure
+from chancery_plugin import Denied, Internal, InvalidRequest, Misconfigured, NotFound, Unavailable, _failure, _memory
 from chancery_plugin.errors import CapabilityError
 
 _CASES = ("NotFound", "Denied", "InvalidRequest", "Unavailable", "Misconfigured", "Internal")
@@ -23,11 +25,18 @@ def bindings():
     imports, exports = types.ModuleType("wit_world.imports"), types.ModuleType("wit_world.exports")
     imports.contract, imports.config, imports.blobs = contract, mock.Mock(), mock.Mock()
     exports.lifecycle = types.SimpleNamespace(ConfigProblem=make_dataclass("ConfigProblem", ["path", "message"]))
-    return {"wit_world": types.ModuleType("wit_world"), "wit_world.imports": imports, "wit_world.exports": exports}
+    return {
+        "componentize_py_runtime": types.SimpleNamespace(call_import=None),
+        "componentize_py_types": types.SimpleNamespace(Ok=None),
+        "wit_world": types.ModuleType("wit_world"),
+        "wit_world.imports": imports,
+        "wit_world.exports": exports,
+    }
 
 
 with mock.patch.dict(sys.modules, bindings()):
     component = importlib.import_module("chancery_plugin._component")
+    rehearsal = importlib.import_module("chancery_plugin._rehearsal")
 
 
 class Mute:
@@ -51,6 +60,45 @@ def changed(error, **members):
     for name, value in members.items():
         setattr(error, name, value)
     return error
+
+
+class Circle:
+    """What only a look for unreachable objects finds."""
+
+    def __init__(self):
+        self.myself = self
+
+
+class Sweeping(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(_memory.unused)
+        _memory.unused()
+        self.addCleanup(gc.enable)
+        gc.disable()
+
+    def call(self):
+        """A call that leaves a circle behind."""
+        with mock.patch.object(component, "plugin", Circle):
+            return weakref.ref(component._made())
+
+    def test_a_call_finds_nothing_of_earlier_ones(self):
+        left = [self.call() for _ in range(3)]
+        self.assertEqual([circle() is None for circle in left], [True, True, False])
+
+    def test_a_sandbox_that_is_used_once_looks_for_nothing(self):
+        with mock.patch.object(gc, "collect") as collect:
+            self.call()
+            collect.assert_not_called()
+            self.call()
+            collect.assert_called_once_with()
+
+    def test_a_rehearsal_is_no_call(self):
+        calls = {"audit": [lambda: component._made()]}
+        with mock.patch.multiple(rehearsal, _CALLS=calls, _rehearse_sql=mock.Mock()):
+            rehearsal.rehearse("audit")
+        with mock.patch.object(gc, "collect") as collect:
+            self.call()
+        collect.assert_not_called()
 
 
 class Errors(unittest.TestCase):

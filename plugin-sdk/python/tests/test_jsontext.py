@@ -12,8 +12,8 @@ class Reading(unittest.TestCase):
 
     def test_what_readers_would_understand_differently_is_refused(self):
         for text, why in [
-            ('{"a": 1, "a": 2}', "the name 'a' occurs twice in one object"),
-            ('{"b": [{"a": 1, "b": 2, "a": 1}]}', "the name 'a' occurs twice in one object"),
+            ('{"a": 1, "a": 2}', "a name stands twice in one object"),
+            ('{"b": [{"a": 1, "b": 2, "a": 1}]}', "a name stands twice in one object"),
             ("[" * 33 + "]" * 33, "more than 32 levels"),
             ("[" * 100_000, "more than 32 levels"),
             ("18446744073709551616", "a number is too large to be kept exactly"),
@@ -32,10 +32,11 @@ class Reading(unittest.TestCase):
             self.assertEqual(str(caught.exception), why)
 
     def test_a_fault_does_not_quote_the_document(self):
-        with self.assertRaises(JsonError) as caught:
-            parse('{"name": "Amina" x}')
-        self.assertNotIn("Amina", repr(caught.exception))
-        self.assertIsNone(caught.exception.__cause__)
+        for text in ('{"name": "Amina" x}', '{"Amina": 1, "Amina": 2}'):
+            with self.subTest(text=text), self.assertRaises(JsonError) as caught:
+                parse(text)
+            self.assertNotIn("Amina", repr(caught.exception))
+            self.assertIsNone(caught.exception.__cause__)
 
 
 class Writing(unittest.TestCase):

@@ -11,7 +11,7 @@ pub const MAX_DEPTH: usize = 32;
 /// Floats from here on do not tell neighbouring whole numbers apart.
 const EXACT_FLOATS: f64 = 9_007_199_254_740_992.0;
 
-/// Why a text is not taken. Private: it may name members of the source's answer.
+/// Why a text is not taken, and where. It quotes nothing of the text: names, too, can be ids of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonError(String);
 
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(inner)?;
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the name {name:?} stands twice in one object")));
+                return Err(A::Error::custom("a name stands twice in one object"));
             }
             object.insert(name, value);
         }
@@ -144,8 +144,11 @@ mod tests {
 
     #[test]
     fn a_name_twice_is_refused_at_any_depth() {
-        assert!(fault(r#"{"a":1,"a":1}"#).contains("\"a\" stands twice"));
-        assert!(fault(r#"[{"b":{"a":1,"\u0061":2}}]"#).contains("\"a\" stands twice"));
+        for text in [r#"{"Ada":1,"Ada":1}"#, r#"[{"b":{"Ada":1,"\u0041da":2}}]"#] {
+            let said = fault(text);
+            assert!(said.starts_with("a name stands twice in one object"), "{said}");
+            assert!(!said.contains("Ada"), "{said}");
+        }
         parse(br#"{"a":{"a":1},"b":[{"a":1},{"a":2}]}"#).unwrap();
     }
 

@@ -1,8 +1,10 @@
 //! A plugin project on disk.
 
+mod links;
+
 use std::fmt;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -54,7 +56,7 @@ pub enum ProjectError {
     World(#[from] WorldError),
     #[error("{} was not written by chancery, and the SDK belongs there: move it away", .0.display())]
     ForeignSdk(PathBuf),
-    #[error("{} is a symbolic link: builds remove what is in it, wherever that is; make it a folder", .0.display())]
+    #[error("{} is a symbolic link: builds write and remove there, wherever it leads; remove the link", .0.display())]
     Link(PathBuf),
 }
 
@@ -172,9 +174,11 @@ impl Project {
         }
         let first = sources.first().cloned();
         let entry = entry.or(first).unwrap_or_else(|| language.default_entry().into());
-        let sources = if sources.is_empty() { vec![entry.clone()] } else { sources };
+        let entry = plain(&entry);
+        let sources =
+            if sources.is_empty() { vec![entry.clone()] } else { sources.iter().map(|file| plain(file)).collect() };
         for file in sources.iter().chain([&entry]) {
-            if file.is_absolute() || file.components().any(|part| part == std::path::Component::ParentDir) {
+            if file.is_absolute() || file.components().any(|part| part == Component::ParentDir) {
                 return Err(format!("{} leads out of the project: name a file inside it", file.display()));
             }
             if file.to_string_lossy().starts_with(['-', '@']) {
@@ -217,13 +221,9 @@ impl Project {
         Ok(World::read(&self.root.join(world::FILE))?)
     }
 
-    /// Refuses folders that builds empty and that are somewhere else.
+    /// Refuses symbolic links where builds write and remove.
     pub(crate) fn refuse_links(&self) -> Result<(), ProjectError> {
-        let folders = [self.build_dir(), self.sdk_dir()];
-        match folders.into_iter().find(|folder| folder.is_symlink()) {
-            Some(folder) => Err(ProjectError::Link(folder)),
-            None => Ok(()),
-        }
+        links::refuse(&self.root)
     }
 
     /// Writes `sdk/` anew where it is not the one of this binary. Answers whether it did.
@@ -251,6 +251,11 @@ impl Project {
         write(&dir.join("VERSION"), stamp.as_bytes()).map_err(failed(&dir))?;
         Ok(true)
     }
+}
+
+/// `./src/plugin.go` as `src/plugin.go`: compilers and languages make names of it.
+fn plain(file: &Path) -> PathBuf {
+    file.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 /// The stamp of a folder that is being written.
@@ -345,49 +350,4 @@ pub fn write_by_rename(path: &Path, content: &[u8]) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::MetadataExt as _;
-
-    use super::*;
-
-    #[test]
-    fn names_that_are_files_of_others_are_refused() {
-        for name in ["people", "a1", "com", "com10", "lpt-a", "console", "cargo-registry", "sdk", "build"] {
-            checked_name(name).unwrap();
-        }
-        for name in FILES_OF_OTHERS {
-            assert!(checked_name(name).unwrap_err().starts_with(&format!("{name}.toml is the name of another file")));
-        }
-        for name in ["aux", "con", "nul", "prn", "com1", "lpt9"] {
-            assert!(checked_name(name).unwrap_err().starts_with(&format!("{name} is a device on Windows")));
-        }
-    }
-
-    #[test]
-    fn a_manifest_cannot_say_what_new_refuses() {
-        let error = Project::parse(PathBuf::new(), "name = \"cases\"\nlanguage = \"c\"").unwrap_err();
-        assert!(error.starts_with("cases.toml is the name of another file"), "{error}");
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_and_only_when_it_differs() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("deep/people.wasm");
-        let inode = || std::fs::metadata(&path).unwrap().ino();
-        write_by_rename(&path, b"first").unwrap();
-        let first = inode();
-        write_by_rename(&path, b"first").unwrap();
-        assert_eq!(inode(), first, "nothing has changed");
-        // Whoever reads the old file reads it to its end.
-        let reader = std::fs::File::open(&path).unwrap();
-        write_by_rename(&path, b"second").unwrap();
-        assert_ne!(inode(), first);
-        assert_eq!(std::io::read_to_string(reader).unwrap(), "first");
-        assert_eq!(std::fs::read(&path).unwrap(), b"second");
-        assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 1, "nothing is left beside it");
-        let plain = dir.path().join("plain");
-        std::fs::write(&plain, "").unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode();
-        assert_eq!(mode(&path), mode(&plain), "others may read it, as any other file");
-    }
-}
+mod tests;

@@ -66,6 +66,8 @@ pub(crate) struct Seat<T> {
     issuer: String,
     /// Calls that the sandbox in it may answer after this one.
     uses_left: u32,
+    /// Whether it is counted as running.
+    is_taken: bool,
 }
 
 /// A sandbox that is thrown out. Fields are dropped in their order: the room is free once the sandbox is gone.
@@ -105,8 +107,12 @@ impl<T> Pool<T> {
         let (thrown_out, stay): (VecDeque<_>, _) = state.waiting.drain(..).partition(unwanted);
         state.waiting = stay;
         state.leaving += thrown_out.len();
-        let leaving = |waiting: Waiting<T>| Leaving { _sandbox: waiting.sandbox, _room: LastRoom(self) };
-        thrown_out.into_iter().map(leaving).collect()
+        thrown_out.into_iter().map(|waiting| self.leaving(waiting)).collect()
+    }
+
+    /// One that is counted as leaving, until this is dropped.
+    fn leaving(&self, waiting: Waiting<T>) -> Leaving<'_, T> {
+        Leaving { _sandbox: waiting.sandbox, _room: LastRoom(self) }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -151,22 +157,25 @@ impl<T> Share<T> {
             (None, Some(warm)) => (warm.uses(state.lot(self.pool.seed)), None),
             (None, None) => (1, None),
         };
-        // Who was thrown out by somebody else may still be in the way.
+        // Who was thrown out by somebody else may still be in the way of a new one.
         let crowded = |state: &mut State<T>| {
-            state.leaving > 0 && state.running + state.waiting.len() + state.leaving > self.pool.room
+            let needs_room = sandbox.is_none() && state.leaving > 0;
+            needs_room && state.running + state.waiting.len() + state.leaving > self.pool.room
         };
         drop(self.pool.gone.wait_while(state, crowded));
         // Before the caller makes a sandbox in its place.
         drop(evicted);
         let issuer = if self.warm.is_some() { issuer.to_owned() } else { String::new() };
-        (Seat { pool: self.pool.clone(), issuer, uses_left: uses_left - 1 }, sandbox)
+        (Seat { pool: self.pool.clone(), issuer, uses_left: uses_left - 1, is_taken: true }, sandbox)
     }
 
     /// Lets a sandbox wait for the next call, if it may have one. It holds nothing of the last call.
-    pub(crate) fn give_back(&self, seat: Seat<T>, sandbox: T, now: Instant) {
+    pub(crate) fn give_back(&self, mut seat: Seat<T>, sandbox: T, now: Instant) {
         let Some(warm) = self.warm.as_ref().filter(|_| seat.uses_left > 0) else { return };
         let mut state = self.pool.state();
-        let mut unwanted = Vec::new();
+        // Counted twice, for however short a time, it would throw others out.
+        seat.leave(&mut state);
+        let mut unwanted = None;
         let waiting = Waiting {
             generation: self.generation,
             issuer: seat.issuer.clone(),
@@ -175,16 +184,17 @@ impl<T> Share<T> {
             sandbox,
         };
         if self.closed.load(Ordering::Relaxed) {
-            unwanted.push(waiting);
+            unwanted = Some(waiting);
         } else {
             if self.waiting_in(&state) >= warm.max_idle {
                 let oldest = state.waiting.iter().position(|waiting| waiting.generation == self.generation);
-                unwanted.extend(oldest.and_then(|position| state.waiting.remove(position)));
+                unwanted = oldest.and_then(|position| state.waiting.remove(position));
             }
             state.waiting.push_back(waiting);
         }
+        state.leaving += usize::from(unwanted.is_some());
         drop(state);
-        drop(unwanted);
+        drop(unwanted.map(|waiting| self.pool.leaving(waiting)));
     }
 
     /// The generation serves no more: nothing of it waits, from now on.
@@ -224,10 +234,17 @@ impl<T> Drop for LastRoom<'_, T> {
     }
 }
 
+impl<T> Seat<T> {
+    fn leave(&mut self, state: &mut State<T>) {
+        state.running = state.running.saturating_sub(usize::from(self.is_taken));
+        self.is_taken = false;
+    }
+}
+
 impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
-        let mut state = self.pool.state();
-        state.running = state.running.saturating_sub(1);
+        let pool = self.pool.clone();
+        self.leave(&mut pool.state());
     }
 }
 
@@ -418,6 +435,32 @@ mod tests {
             assert!(!scene.seated_too_early.load(Ordering::SeqCst), "round {round}");
             let state = pool.state();
             assert_eq!((state.running, state.leaving), (0, 0));
+        }
+    }
+
+    /// While one too many goes, what came back takes one place: it is not thrown out for the next call.
+    #[test]
+    fn what_comes_back_is_counted_once() {
+        let now = Instant::now();
+        for _ in 0..40 {
+            let pool = Pool::new(2, 7);
+            let share = pool.share(Some(Warm { max_idle: 1, least_uses: 9, most_uses: 9, idle: IDLE }));
+            let [(former, _), (seat, _)] = [share.take("a", now), share.take("a", now)];
+            let gone = Slow::default();
+            let scene = gone.0.clone();
+            share.give_back(former, gone, now);
+            let kept = Slow::default();
+            let kept_scene = kept.0.clone();
+            thread::scope(|scope| {
+                scope.spawn(|| share.give_back(seat, kept, now));
+                scene.going.wait();
+                let _seat = pool.share(None).take("b", now);
+                assert_eq!(share.idle(), 1);
+            });
+            thread::scope(|scope| {
+                scope.spawn(|| kept_scene.going.wait());
+                share.close();
+            });
         }
     }
 

@@ -176,7 +176,8 @@ impl Stage {
     pub(crate) fn put(&self, key: &str, value: Vec<u8>, ttl: Duration, entries: usize) {
         let mut scene = self.scene();
         for gone in scene.kv.put(key, value, ttl, entries) {
-            let note = format!("the cache is full: {gone} made room for {key} (grants.kv.entries = {entries})");
+            let limits = format!("grants.kv.entries = {entries}, and 16 MiB of values");
+            let note = format!("the cache is full: {gone} made room for {key} ({limits})");
             tell(&mut scene.notes, note);
         }
     }

@@ -29,7 +29,8 @@ Examples:
   chancery --config /etc/chancery/chancery.toml plugin check farmer-registry --json
 
 The plugin is loaded as this host would, with its databases, secrets and trust: what it asks of its sources while it
-is loaded really leaves. Nothing is written to the host's store, and no value of a secret is given to the plugin.
+is loaded really leaves. Nothing is written to the host's store or to a granted journal, and no value of a secret is
+given to the plugin.
 
 Exit codes: 0 it loads, 1 it does not, 2 wrong configuration or arguments.")]
 pub(in crate::cli) struct Arguments {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use chancery_kit::Project;
+use chancery_kit::project::MANIFEST;
 use clap::Args;
 
 use super::super::{Failure, eprintln_line};
 use super::kit::{ToolsDir, project};
-use super::trial::{Target, sources};
+use super::trial::{CASES, Target};
 use super::{build, test};
 
 /// How often the project is looked at. Looks need no support by the system, and work on network folders too.
@@ -19,10 +19,16 @@ const LOOK: Duration = Duration::from_millis(250);
 const MAX_FILES: usize = 10_000;
 
 /// What builds write, at the project's root.
-const WRITTEN: [&str; 6] = ["build", "sdk", "target", "node_modules", "Cargo.lock", "__pycache__"];
+const WRITTEN: [&str; 4] = ["build", "sdk", "target", "Cargo.lock"];
+
+/// What toolchains write, and the packages of others, in any folder.
+const FOREIGN: [&str; 2] = ["node_modules", "__pycache__"];
+
+/// Is in folders that hold a Python of the author's own.
+const VENV: &str = "pyvenv.cfg";
 
 const HELP: &str = "\
-Only what is needed is done: a change of cases, grant file or sample data runs the cases alone. Ctrl-C ends it.
+A change of the cases or the grant file alone runs the cases without a build. Ctrl-C ends it.
 
 Like `build`, it runs code of the project: use it on projects that you trust.
 
@@ -45,34 +51,31 @@ pub(in crate::cli) struct Arguments {
 
 /// Until it is interrupted: faults of the project are told, and mended by the next save.
 pub(super) async fn run(Arguments { dir, case, tools }: &Arguments) -> Result<(), Failure> {
-    let mut sources = sources_of(&project(dir)?);
+    if !dir.join(MANIFEST).exists() {
+        project(dir)?;
+    }
     let target = Target::of(dir, case.as_deref());
     let recorder = test::listening()?;
     let mut seen = Files::of(dir);
+    if seen.0.len() >= MAX_FILES {
+        eprintln_line(&format!("note: changes are seen in {MAX_FILES} files only; the project has more"));
+    }
     let mut built = false;
     loop {
-        let outcome = if built { Ok(()) } else { build::build_project(dir, tools, false) };
+        let mut outcome = if built { Ok(()) } else { build::build_project(dir, tools, false) };
         built = outcome.is_ok();
-        let outcome = match outcome {
-            Ok(()) => test::test(&target, &recorder, false).await,
-            failed => failed,
-        };
+        if built {
+            outcome = test::test(&target, &recorder, false).await;
+        }
         if let Err(failure) = outcome {
             eprintln_line(&format!("chancery: {failure}"));
         }
         eprintln_line("watching: the next save builds and tests again");
         let changed = seen.change(dir).await;
         eprintln_line(&format!("\nchanged: {}", named(&changed)));
-        built &= !changed.iter().any(|file| sources.iter().any(|source| file.starts_with(source)));
-        // The manifest may name other sources now. One that cannot be read is told of by the build.
-        if let Ok(project) = project(dir) {
-            sources = sources_of(&project);
-        }
+        let grant = project(dir).ok().map(|project| PathBuf::from(format!("{}.toml", project.name)));
+        built &= changed.iter().all(|file| file == Path::new(CASES) || Some(file) == grant.as_ref());
     }
-}
-
-fn sources_of(project: &Project) -> Vec<PathBuf> {
-    sources(project).collect()
 }
 
 /// The first of what may be many.
@@ -101,7 +104,8 @@ impl Files {
             let name = entry.file_name();
             let hidden = name.as_encoded_bytes().starts_with(b".");
             let written = folder.as_os_str().is_empty() && WRITTEN.iter().any(|written| name == *written);
-            if hidden || written || self.0.len() >= MAX_FILES {
+            let foreign = FOREIGN.iter().any(|foreign| name == *foreign) || entry.path().join(VENV).exists();
+            if hidden || written || foreign || self.0.len() >= MAX_FILES {
                 continue;
             }
             let path = folder.join(&name);
@@ -134,5 +138,34 @@ impl Files {
         let gone = self.0.keys().filter(|path| !other.0.contains_key(*path));
         let new = other.0.iter().filter(|(path, state)| self.0.get(*path) != Some(state)).map(|(path, _)| path);
         gone.chain(new).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_builds_write_is_no_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        let own = ["cases.toml", "lib/build/a.js", "src/plugin.py"];
+        own.iter().copied().for_each(put);
+        let before = Files::of(dir.path());
+        assert!(before.0.keys().eq(own.map(Path::new)), "{before:?}");
+        for written in
+            ["build/a", "sdk/b", "src/__pycache__/c.pyc", "venv/pyvenv.cfg", "venv/lib/d", ".git/e", "Cargo.lock"]
+        {
+            put(written);
+        }
+        assert_eq!(Files::of(dir.path()), before);
+        put("lib/new.py");
+        std::fs::remove_file(dir.path().join("cases.toml")).unwrap();
+        let after = Files::of(dir.path());
+        assert_eq!(before.differing(&after), [Path::new("cases.toml"), Path::new("lib/new.py")]);
     }
 }

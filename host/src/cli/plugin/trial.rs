@@ -14,11 +14,11 @@ use crate::app::Surroundings;
 use crate::plugins::COMPILE_WORKER;
 
 /// The case file of a project.
-const CASES: &str = "cases.toml";
+pub(super) const CASES: &str = "cases.toml";
 
 /// Folders and files of a project that a build starts from.
 const SOURCES: [&str; 8] =
-    ["plugin.toml", "wit", "src", "Cargo.toml", "build.rs", "package.json", "requirements.txt", "main.go"];
+    ["plugin.toml", "wit", "src", "Cargo.toml", "build.rs", "package.json", "requirements.txt", "go.mod"];
 
 /// Files of a project that are looked at to tell whether it was built since.
 const MAX_SOURCES: usize = 10_000;
@@ -120,16 +120,12 @@ pub(super) fn built(project: &Project) -> Result<PathBuf, Failure> {
         let path = component.display();
         return Err(Failure::Usage(format!("{path} is not there: run `chancery plugin build` first")));
     };
-    let newest = sources(project).filter_map(|file| newest(&project.root.join(file), &mut 0)).max();
+    let own = SOURCES.iter().map(PathBuf::from).chain([project.entry.clone()]).chain(project.sources.iter().cloned());
+    let newest = own.filter_map(|file| newest(&project.root.join(file), &mut 0)).max();
     if newest.is_some_and(|newest| newest > built) {
         eprintln_line("note: the sources are newer than the component: `chancery plugin build` builds it anew");
     }
     Ok(component)
-}
-
-/// What a build starts from, below the project's root.
-pub(super) fn sources(project: &Project) -> impl Iterator<Item = PathBuf> {
-    SOURCES.iter().map(PathBuf::from).chain([project.entry.clone()]).chain(project.sources.iter().cloned())
 }
 
 /// When a file, or the newest one in a folder, was changed.

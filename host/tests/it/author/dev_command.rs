@@ -1,6 +1,6 @@
 //! `chancery plugin dev`: what an author sees between two saves.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ impl Session {
     fn round(&mut self, number: usize) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let told = fs::read_to_string(self.project.path.with_extension("told")).unwrap();
+            let told = std::fs::read_to_string(self.project.path.with_extension("told")).unwrap();
             let mut ends = told.match_indices(WATCHING).map(|(at, _)| at);
             if let Some(end) = ends.nth(number - 1) {
                 let start = told[..end].rfind(WATCHING).unwrap_or(0);
@@ -41,13 +41,6 @@ impl Session {
             assert!(Instant::now() < deadline, "no round {number}: {told}");
             thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    fn edit(&self, file: &str, from: &str, to: &str) {
-        let path = self.project.path.join(file);
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{file} has no {from}");
-        fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 }
 
@@ -60,21 +53,27 @@ impl Drop for Session {
 
 #[test]
 fn each_save_is_built_and_tested() {
-    let mut session = Session::start(Project::provider("js"));
+    let project = Project::provider("js");
+    project.write("lib/word.js", "export {};\n");
+    project.write("src/plugin.js", &format!("import \"../lib/word.js\";\n{}", project.read("src/plugin.js")));
+    let mut session = Session::start(project);
     let first = session.round(1);
     assert!(first.contains("build/people.wasm") && first.contains("cases passed"), "{first}");
 
-    session.edit("src/plugin.js", "import {", "import {{");
+    session.project.replace("lib/word.js", "{}", "{");
     let broken = session.round(2);
-    assert!(broken.contains("changed: src/plugin.js") && broken.contains("src/plugin.js:"), "{broken}");
+    assert!(broken.contains("changed: lib/word.js") && broken.contains("lib/word.js:"), "{broken}");
     assert!(!broken.contains("passed"), "nothing old is tested: {broken}");
 
-    session.edit("src/plugin.js", "import {{", "import {");
+    session.project.replace("lib/word.js", "{", "{}");
     let mended = session.round(3);
     assert!(mended.contains("build/people.wasm") && mended.contains("cases passed"), "{mended}");
 
-    session.edit("cases.toml", "Ada", "Bea");
+    session.project.replace("cases.toml", "Ada", "Bea");
     let unlike = session.round(4);
     assert!(unlike.contains("changed: cases.toml") && unlike.contains("FAILED"), "{unlike}");
     assert!(!unlike.contains("build/people.wasm"), "cases need no build: {unlike}");
+
+    let compiled = session.project.path.join("build/cache/compiled");
+    assert!(compiled.is_dir() && !compiled.join("releases").exists(), "nobody goes back to a former build");
 }

@@ -91,6 +91,12 @@ fn the_same_sources_give_the_same_bytes_wherever_they_lie() {
         std::fs::read(project.component()).unwrap()
     });
     assert!(first == second, "two builds differ");
+    // Neither the author's settings nor another spelling of the same path make a difference.
+    other.write("plugin.toml", "name = \"people\"\nlanguage = \"go\"\nentry = \"./src/plugin.go\"\n");
+    let mut command = other.command(&["plugin", "build"]);
+    let output = command.envs([("GOFIPS140", "latest"), ("CGO_ENABLED", "1")]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read(other.component()).unwrap() == first, "another build differs");
     let text = String::from_utf8_lossy(&first);
     assert!(!text.contains(&*one.path.to_string_lossy()), "the component tells where it was built");
 }
@@ -125,6 +131,10 @@ fn what_does_not_build_is_said_with_what_to_do() {
         assert!(said.starts_with("chancery: src/plugin.go does not compile\n"), "{said}");
         assert!(said.contains("by `go get MODULE` in the project's folder"), "{said}");
     }
+    project.write("go.mod", "module example.org/people\n\ngo 1.25\n");
+    let said = build(&plugin);
+    let why = "chancery: go.mod does not require chancery, or does not say that it is in sdk/go\n";
+    assert!(said.starts_with(why) && said.contains("\n  replace chancery => ./sdk/go\n"), "{said}");
     std::fs::remove_file(project.path.join("go.mod")).unwrap();
     let said = build(&plugin);
     assert!(said.starts_with("chancery: go.mod is not there, or names no module\n"), "{said}");

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"runtime"
 	"strings"
 	"time"
@@ -118,16 +119,38 @@ func JSON(value any, what string) (string, error) {
 	return string(text), nil
 }
 
-func pluginError(err error) *chancery.Error {
+// An author's error may be broken itself: a nil pointer that is not the nil of type error, a method that panics.
+func pluginError(err error) (found *chancery.Error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			found = unreadable(err, reason)
+		}
+	}()
 	var said *chancery.Error
-	if errors.As(err, &said) && said != nil {
+	if errors.As(err, &said) {
+		if said == nil {
+			return returnedNil(said)
+		}
 		return said
 	}
 	var capability chancery.CapabilityError
 	if errors.As(err, &capability) {
-		return capability.PluginError()
+		if said = capability.PluginError(); said != nil {
+			return said
+		}
 	}
 	return failed(err.Error())
+}
+
+func unreadable(err error, reason any) *chancery.Error {
+	if value := reflect.ValueOf(err); value.Kind() == reflect.Pointer && value.IsNil() {
+		return returnedNil(err)
+	}
+	return failed(fmt.Sprintf("the error itself, %T, cannot be read: panic: %v%s", err, reason, stack()))
+}
+
+func returnedNil(err error) *chancery.Error {
+	return failed(fmt.Sprintf("a nil %T was returned as an error: return nil of type error", err))
 }
 
 func failed(detail string) *chancery.Error {

@@ -139,21 +139,60 @@ fn list(names: &BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
     use std::sync::mpsc;
 
     use super::*;
 
     /// A project that no toolchain is needed for: it is refused when its turn comes.
-    #[test]
-    fn a_project_has_one_build_at_a_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().canonicalize().unwrap();
+    fn project(root: &Path) -> Project {
         let manifest = "name = \"people\"\nlanguage = \"python\"\nentry = \"my-plugin.py\"\n";
         let world = "package org:people@0.1.0;\nworld plugin { include chancery:plugin/audit-plugin@0.1.0; }\n";
         for (file, text) in [("plugin.toml", manifest), ("my-plugin.py", ""), (world::FILE, world)] {
             crate::project::write(&root.join(file), text.as_bytes()).unwrap();
         }
-        let project = Project::open(&root).unwrap();
+        Project::open(root).unwrap()
+    }
+
+    /// It may come from anybody.
+    #[test]
+    fn a_build_writes_and_removes_nothing_through_links() {
+        for place in [
+            "sdk",
+            "sdk/go/internal",
+            "sdk/go/internal/plugin/main.go",
+            "build",
+            "build/lock",
+            "build/python",
+            "build/tsconfig.json",
+            "build/gen",
+            "build/gen/core.wasm",
+            "build/wit",
+            "build/wit/deps/chancery-host",
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let root = dir.path().canonicalize().unwrap().join("project");
+            let project = project(&root);
+            let [folder, file] = ["victim", "victim/wit/precious"].map(|path| dir.path().join(path));
+            crate::project::write(&file, b"precious").unwrap();
+            let link = root.join(place);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            symlink(if link.extension().is_some() { &file } else { &folder }, &link).unwrap();
+            let refused = build(&project, &Tools::new(root, Box::new(|_| {}))).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("{} is a symbolic link: ", link.display())), "{refused}");
+            assert_eq!(fs::read(&file).unwrap(), b"precious", "{place}");
+            let left = |folder: &Path| fs::read_dir(folder).unwrap().count();
+            assert_eq!([left(&folder), left(&folder.join("wit"))], [1, 1], "{place}");
+        }
+    }
+
+    #[test]
+    fn a_project_has_one_build_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let project = project(&root);
         let first = Tools::new(root.clone(), Box::new(|_| {}));
         let held = first.locked(&project.build_dir().join(LOCK), "nobody").unwrap();
         let (said, heard) = mpsc::channel();

@@ -9,7 +9,7 @@ pub use run::Limits;
 pub use rust::Telling;
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -117,9 +117,13 @@ impl Tools {
         }
         // Whatever it is, nothing of it is lost.
         let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed(path))?;
-        if file.try_lock().is_err() {
-            self.say(&format!("waiting for {holder}"));
-            file.lock().map_err(failed(path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                self.say(&format!("waiting for {holder}"));
+                file.lock().map_err(failed(path))?;
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(path)(source)),
         }
         Ok(file)
     }

@@ -1,10 +1,9 @@
 //! Rust: cargo, and a rustc that can build WASM components.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use super::run::Ended;
+use super::run::Followed;
 use super::{Tools, ToolsError, Version, failed, find};
 use crate::embedded;
 
@@ -42,26 +41,18 @@ impl Tools {
     /// the tools directory. `dir` is where it is to be used: a rust-toolchain.toml counts.
     pub fn rustc(&self, dir: &Path, telling: Telling) -> Result<PathBuf, ToolsError> {
         let mut command = self.script(telling)?;
-        let mut last_words = Vec::new();
-        let listen = |mut child: Child| {
-            // It writes one line to stdout, which fits into the pipe while stderr is read.
-            for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()) {
-                last_words.push(line?);
-                if last_words.len() > LAST_WORDS {
-                    self.say(&last_words.remove(0));
-                }
-            }
-            child.wait_with_output()
-        };
-        let (output, ended) = self.follow(SET_UP, self.limits.long, command.current_dir(dir), listen)?;
-        if ended == Ended::AtLimit {
+        let mut last_words = LastWords::default();
+        let hear = |said: &[u8]| last_words.hear(said, |line| self.say(line));
+        let Followed { status, stdout, .. } = self.follow(SET_UP, self.limits.long, command.current_dir(dir), hear)?;
+        let last_words = last_words.end();
+        let Some(status) = status else {
             return Err(ToolsError::overdue(SET_UP, self.limits.long, last_words.join("\n")));
-        }
-        if output.status.success() {
+        };
+        if status.success() {
             for line in &last_words {
                 self.say(line);
             }
-            let said = String::from_utf8_lossy(&output.stdout);
+            let said = String::from_utf8_lossy(&stdout);
             return answer(&said).ok_or_else(|| refused(&["it named no rustc".to_owned()]));
         }
         Err(refused(&last_words))
@@ -82,6 +73,7 @@ impl Tools {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(command)
     }
+
     /// The system's cargo, where it is new enough for the SDK.
     pub(crate) fn cargo(&self, dir: &Path) -> Result<PathBuf, ToolsError> {
         let Some(cargo) = find("cargo") else {
@@ -102,6 +94,40 @@ impl Tools {
                 "{program} is {said}, and the SDK needs Rust {MIN_RUST} or newer\n{UPDATE_RUST}"
             ))),
         }
+    }
+}
+
+/// Lines that are held back, because they may be the last ones.
+#[derive(Default)]
+struct LastWords {
+    lines: Vec<String>,
+    /// The line that has not come to its end yet.
+    begun: Vec<u8>,
+}
+
+impl LastWords {
+    fn hear(&mut self, said: &[u8], mut tell: impl FnMut(&str)) {
+        for part in said.split_inclusive(|byte| *byte == b'\n') {
+            self.begun.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.end_line();
+            }
+            if self.lines.len() > LAST_WORDS {
+                tell(&self.lines.remove(0));
+            }
+        }
+    }
+
+    fn end(mut self) -> Vec<String> {
+        if !self.begun.is_empty() {
+            self.end_line();
+        }
+        self.lines
+    }
+
+    fn end_line(&mut self) {
+        self.lines.push(String::from_utf8_lossy(&self.begun).trim_end().to_owned());
+        self.begun.clear();
     }
 }
 

@@ -14,6 +14,19 @@ fn the_last_line_is_the_answer() {
 }
 
 #[test]
+fn lines_are_told_when_they_are_not_the_last_ones() {
+    let mut last_words = LastWords::default();
+    let mut told = Vec::new();
+    for (said, expected) in
+        [("on", &[][..]), ("e\ntwo\nthr", &[]), ("ee\n", &["one"]), ("four\nfive\ns", &["one", "two", "three"])]
+    {
+        last_words.hear(said.as_bytes(), |line| told.push(line.to_owned()));
+        assert_eq!(told, expected, "{said}");
+    }
+    assert_eq!(last_words.end(), ["four", "five", "s"]);
+}
+
+#[test]
 fn a_failing_script_is_quoted_without_its_name() {
     let said = ["wasm toolchain: no working rustc on PATH".to_owned(), "  hint: install Rust".to_owned()];
     assert_eq!(

@@ -57,6 +57,9 @@ mod tests {
         store.delete("i", "b").await.unwrap();
         let played = stage.end();
         assert_eq!(played.kv.into_keys().collect::<Vec<_>>(), ["c"]);
-        assert_eq!(played.notes, ["the cache is full: a made room for c (grants.kv.entries = 2)"]);
+        assert_eq!(
+            played.notes,
+            ["the cache is full: a made room for c (grants.kv.entries = 2, and 16 MiB of values)"]
+        );
     }
 }

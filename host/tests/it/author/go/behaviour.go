@@ -59,6 +59,9 @@ func fetch(request *chancery.Request, config chancery.Config) (*chancery.Data, e
 		unavailable := chancery.Unavailable("Come again.").With("row %d", 7)
 		unavailable.RetryAfter = 5 * time.Second
 		return nil, fmt.Errorf("wrapped: %w", unavailable)
+	case "a nil error", "a wrapped nil error", "a nil error of mine", "a nil error of a capability", "an error that panics",
+		"an error that says nothing":
+		return claims("claims", 0), broken(request.Subject.ID)
 	case "nothing":
 		return nil, nil
 	case "no object":
@@ -70,6 +73,44 @@ func fetch(request *chancery.Request, config chancery.Config) (*chancery.Data, e
 	}
 	return nil, nil
 }
+
+// The error of an author who knows no better.
+type mine struct{ text string }
+
+func (e *mine) Error() string { return e.text }
+
+// Errors that are none, or that cannot say themselves.
+func broken(how string) error {
+	var none *chancery.Error
+	switch how {
+	case "a nil error":
+		return none
+	case "a wrapped nil error":
+		return fmt.Errorf("wrapped: %w", none)
+	case "a nil error of mine":
+		return (*mine)(nil)
+	case "a nil error of a capability":
+		return (*strict)(nil)
+	case "an error that says nothing":
+		return &strict{mine{"my own words"}}
+	default:
+		return unspeakable{}
+	}
+}
+
+// A capability's error, as those of the SDK are.
+type strict struct{ mine }
+
+func (e *strict) PluginError() *chancery.Error {
+	if e.text != "" {
+		return nil
+	}
+	return chancery.Denied("No.")
+}
+
+type unspeakable struct{}
+
+func (unspeakable) Error() string { panic("no words") }
 
 // What works, although the collector does not.
 func well(request *chancery.Request, config chancery.Config) (*chancery.Data, error) {

@@ -1,7 +1,8 @@
 {% set target = "a file and to a collector" if wants.journal and wants.http else "a collector" if wants.http else "a file" %}
 // Package plugin is {{ title }}: takes audit events to {{ target }}.
 //
-// The host runs each call in a fresh sandbox and throws it away afterwards. Events come in order, each at least once.
+// Events come in order, each at least once. By default every call has a fresh sandbox; an operator may let calls share
+// one (`instance = "warm"`). Rely on neither: keep nothing between calls.
 package plugin
 
 import (

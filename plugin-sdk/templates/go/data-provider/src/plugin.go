@@ -4,8 +4,8 @@
 {% set summary = {"sql": "Tells what a database knows about a person.", "http": "Asks a registry about a person.", "files": "Tells what a file knows about a person.", "config": "Tells what the grant file knows about a person."}[source] %}
 // Package plugin is {{ title }}: what {{ {"sql": "a database", "http": "a registry", "files": "a file", "config": "the grant file"}[source] }} knows about a person.
 //
-// The host runs each call in a fresh sandbox and throws it away afterwards: nothing that is kept in memory is there in
-// the next call.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one (`instance = "warm"`).
+// Rely on neither: keep nothing between calls.
 package plugin
 
 import (

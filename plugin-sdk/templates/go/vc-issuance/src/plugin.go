@@ -1,7 +1,7 @@
 // Package plugin is {{ title }}: gets credentials that another issuer makes and signs.
 //
-// The host runs each call in a fresh sandbox and throws it away afterwards: nothing that is kept in memory is there in
-// the next call. It verifies each credential before a wallet gets it.
+// By default every call has a fresh sandbox; an operator may let calls of one issuer share one (`instance = "warm"`).
+// Rely on neither: keep nothing between calls. The host verifies each credential before a wallet gets it.
 package plugin
 
 import (

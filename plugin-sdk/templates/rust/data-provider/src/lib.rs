@@ -4,9 +4,9 @@
 {% set extended = source != "http" and (wants.sign or wants.reveal) %}
 //! {{ title }}: what {{ {"sql": "a database", "http": "a registry", "files": "a file", "config": "the grant file"}[source] }} knows about a person.
 //!
-//! By default every call has a fresh sandbox: the host builds a `Provider` of the configuration, calls
-//! one function and throws everything away. An operator may let calls of one issuer share a sandbox
-//! (`instance = "warm"`). Rely on neither: keep nothing between calls.
+//! By default every call has a fresh sandbox: the host builds a `Provider` of the configuration,
+//! calls one function and throws everything away. An operator may let calls of one issuer share a
+//! sandbox (`instance = "warm"`). Rely on neither: keep nothing between calls.
 
 {% if wants.kv or source == "http" %}
 use std::time::Duration;

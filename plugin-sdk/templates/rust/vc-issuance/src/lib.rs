@@ -1,8 +1,9 @@
 //! {{ title }}: gets credentials that another issuer makes and signs.
 //!
-//! By default every call has a fresh sandbox: the host builds an `Issuer` of the configuration, calls
-//! one function and throws everything away. An operator may let calls of one issuer share a sandbox
-//! (`instance = "warm"`): rely on neither. The host verifies each credential before a wallet gets it.
+//! By default every call has a fresh sandbox: the host builds an `Issuer` of the configuration,
+//! calls one function and throws everything away. An operator may let calls of one issuer share a
+//! sandbox (`instance = "warm"`): rely on neither. The host verifies each credential before a
+//! wallet gets it.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -16,11 +16,13 @@ const GET_GO: &str = "install Go 1.25 or newer: https://go.dev/dl/, `brew instal
 
 /// Set for every run, whatever the author's own settings are: builds download nothing, neither modules nor another
 /// compiler, and the same sources make the same bytes.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("GOOS", "wasip1"),
     ("GOARCH", "wasm"),
     ("GOWASM", ""),
     ("GOEXPERIMENT", ""),
+    ("GOFIPS140", "off"),
+    ("CGO_ENABLED", "0"),
     ("GO111MODULE", "on"),
     ("GOFLAGS", "-mod=readonly"),
     ("GOPROXY", "off"),

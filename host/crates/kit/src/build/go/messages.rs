@@ -8,6 +8,13 @@ use crate::world::{self, Kind};
 /// What the bindings' packages are called in the compiler's words.
 const BINDINGS: &str = "chancery/internal/wit/";
 
+/// How the compiler says that it knows nothing of the SDK's module, or not where it is.
+const UNKNOWN_SDK: [&str; 3] = [
+    "package chancery/internal/plugin is not in std",
+    "missing go.sum entry for module providing package chancery/internal/plugin",
+    "module chancery provides package chancery/internal/plugin and is replaced but not required",
+];
+
 /// How the compiler says that a package or its module is not there.
 const ABSENT: [&str; 6] = [
     "is not in std",
@@ -22,8 +29,12 @@ const ABSENT: [&str; 6] = [
 const MAX_LINES: usize = 40;
 
 pub(super) fn no_module() -> BuildError {
+    go_mod("go.mod is not there, or names no module")
+}
+
+fn go_mod(why: &str) -> BuildError {
     BuildError::Language {
-        message: "go.mod is not there, or names no module".to_owned(),
+        message: why.to_owned(),
         hint: "Beside plugin.toml stands a go.mod:\n  module example.org/people\n\n  go 1.25\n\n  require chancery v0.0.0\n\n  replace \
                chancery => ./sdk/go"
             .to_owned(),
@@ -33,6 +44,9 @@ pub(super) fn no_module() -> BuildError {
 /// Why there is no plugin.
 pub(super) fn does_not_compile(said: &str, entry: &Path, kind: Kind) -> BuildError {
     let entry = entry.display();
+    if UNKNOWN_SDK.iter().any(|unknown| said.contains(unknown)) {
+        return go_mod("go.mod does not require chancery, or does not say that it is in sdk/go");
+    }
     if let Some(capability) = missing_import(said) {
         let line = world::import_line(&capability).unwrap_or_default();
         return BuildError::Language {
@@ -127,6 +141,23 @@ mod tests {
         );
         let fault = said("# people/src\nsrc/plugin.go:9:2: undefined: foo\n");
         assert_eq!(fault, "src/plugin.go does not compile\nsrc/plugin.go:9:2: undefined: foo\nMend it and build again");
+    }
+
+    #[test]
+    fn a_module_without_the_sdk_is_shown_what_names_it() {
+        for text in [
+            "package chancery/internal/plugin is not in std (/usr/lib/go/src/chancery/internal/plugin)\n",
+            "missing go.sum entry for module providing package chancery/internal/plugin; to add:\n\tgo mod download x\n",
+            "module chancery provides package chancery/internal/plugin and is replaced but not required; to add it:\n\tgo \
+             get chancery\n",
+        ] {
+            let found = said(text);
+            assert!(
+                found.starts_with("go.mod does not require chancery, or does not say that it is in sdk/go\n"),
+                "{found}"
+            );
+            assert!(found.ends_with("\n\n  require chancery v0.0.0\n\n  replace chancery => ./sdk/go"), "{found}");
+        }
     }
 
     #[test]
