@@ -11,9 +11,9 @@ use std::time::Duration;
 use wit_bindgen_core::Files;
 
 use self::compiler::Compiler;
-use super::BuildError;
+use super::{BuildError, clear, failed, no_bindings, put};
 use crate::component;
-use crate::project::{Project, write};
+use crate::project::{Language, Project};
 use crate::tools::Tools;
 use crate::world::{Kind, World};
 
@@ -79,11 +79,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Removes what an earlier world or manifest left behind.
     fn clean(&self) -> Result<(), BuildError> {
-        let path = self.project.root.join(GENERATED);
-        match fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(BuildError::File { path, source }),
-            _ => Ok(()),
-        }
+        clear(&self.project.root.join(GENERATED))
     }
 
     /// Writes `plugin.h`, `plugin.c` and the object that carries the world.
@@ -91,14 +87,10 @@ impl Work<'_> {
         let options = wit_bindgen_c::Opts { rename_world: Some(BINDINGS.to_owned()), ..Default::default() };
         let mut files = Files::default();
         let mut resolve = self.world.resolve.clone();
-        options.build().generate(&mut resolve, self.world.id, &mut files).map_err(|error| BuildError::Language {
-            message: format!("wit/world.wit does not become C: {error:#}"),
-            hint: "Keep to what the contract's interfaces use; the templates of `chancery plugin new` show how"
-                .to_owned(),
-        })?;
+        let generated = options.build().generate(&mut resolve, self.world.id, &mut files);
+        generated.map_err(|error| no_bindings(Language::C, &error))?;
         for (name, content) in files.iter() {
-            let path = self.project.root.join(GENERATED).join(name);
-            write(&path, content).map_err(|source| BuildError::File { path, source })?;
+            put(&self.project.root.join(GENERATED).join(name), content)?;
         }
         Ok(())
     }
@@ -110,7 +102,7 @@ impl Work<'_> {
         let object = PathBuf::from(object);
         let folder = self.project.root.join(&object);
         let folder = folder.parent().unwrap_or(&self.project.root);
-        fs::create_dir_all(folder).map_err(|source| BuildError::File { path: folder.to_owned(), source })?;
+        fs::create_dir_all(folder).map_err(failed(folder))?;
         let mut command = self.compiler.fresh(&self.project.root.join(GENERATED).join("cache"));
         command.args(FLAGS).args(AUTHORS_FLAGS).args(self.definitions()).arg(source).arg("-o").arg(&object);
         let output = self.run(&format!("compiling {}", source.display()), self.tools.limits().step, &mut command)?;
@@ -137,7 +129,7 @@ impl Work<'_> {
             return Err(messages::does_not_link(&String::from_utf8_lossy(&output.stderr), GENERATED, self.world.kind));
         }
         let path = self.project.root.join(core);
-        fs::read(&path).map_err(|source| BuildError::File { path, source })
+        fs::read(&path).map_err(failed(&path))
     }
 
     fn run(&self, what: &str, limit: Duration, command: &mut Command) -> Result<Output, BuildError> {

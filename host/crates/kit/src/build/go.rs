@@ -4,15 +4,15 @@ mod compiler;
 mod messages;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wit_bindgen_core::Files;
 use wit_component::StringEncoding;
 
 use self::compiler::Compiler;
-use super::BuildError;
+use super::{BuildError, clear, failed, no_bindings, put};
 use crate::component;
-use crate::project::{Project, write};
+use crate::project::{Language, Project};
 use crate::tools::Tools;
 use crate::world::{Kind, World};
 
@@ -62,22 +62,14 @@ impl Work<'_> {
         };
         let mut files = Files::default();
         let mut resolve = self.world.resolve.clone();
-        options.build().generate(&mut resolve, self.world.id, &mut files).map_err(|error| BuildError::Language {
-            message: format!("wit/world.wit does not become Go: {error:#}"),
-            hint: "Keep to what the contract's interfaces use; the templates of `chancery plugin new` show how"
-                .to_owned(),
-        })?;
+        let generated = options.build().generate(&mut resolve, self.world.id, &mut files);
+        generated.map_err(|error| no_bindings(Language::Go, &error))?;
         let folder = self.project.root.join(BINDINGS);
-        match fs::remove_dir_all(&folder) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(BuildError::File { path: folder, source });
-            }
-            _ => {}
-        }
+        clear(&folder)?;
         let [theirs, ours] = RUNTIME;
         for (name, content) in files.iter() {
             let content = String::from_utf8_lossy(content).replace(theirs, ours);
-            put(&folder.join(name), &content)?;
+            put(&folder.join(name), content)?;
         }
         Ok(())
     }
@@ -100,7 +92,7 @@ impl Work<'_> {
              \tplugin \"{package}\"\n)\n\n\
              func init() {{\n\tanswer.Module = \"{module}/\"\n\texports.Use(plugin.Plugin)\n}}\n\nfunc main() {{}}\n"
         );
-        put(&self.project.root.join(MAIN).join("main.go"), &text)
+        put(&self.project.root.join(MAIN).join("main.go"), text)
     }
 
     /// What the author's module is called.
@@ -108,7 +100,7 @@ impl Work<'_> {
         let path = self.project.root.join("go.mod");
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(messages::no_module()),
-            other => other.map_err(|source| BuildError::File { path, source })?,
+            other => other.map_err(failed(&path))?,
         };
         module(&text).map(str::to_owned).ok_or_else(messages::no_module)
     }
@@ -128,7 +120,7 @@ impl Work<'_> {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(messages::does_not_compile(&said, &self.project.entry, self.world.kind));
         }
-        let mut core = fs::read(&core).map_err(|source| BuildError::File { path: PathBuf::from(CORE), source })?;
+        let mut core = fs::read(&core).map_err(failed(Path::new(CORE)))?;
         wit_component::embed_component_metadata(&mut core, &self.world.resolve, self.world.id, StringEncoding::UTF8)
             .map_err(|error| BuildError::Component(format!("{error:#}")))?;
         component::encode(&core)
@@ -139,10 +131,6 @@ impl Work<'_> {
 fn module(text: &str) -> Option<&str> {
     let name = text.lines().find_map(|line| line.trim().strip_prefix("module "))?;
     Some(name.split("//").next()?.trim().trim_matches(['"', '`'])).filter(|name| !name.is_empty())
-}
-
-fn put(path: &Path, text: &str) -> Result<(), BuildError> {
-    write(path, text.as_bytes()).map_err(|source| BuildError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

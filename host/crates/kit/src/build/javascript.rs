@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wasmparser::{Parser, Payload};
 
-use super::{BuildError, MAKING};
+use super::{BuildError, MAKING, clear, failed, put};
 use crate::embedded;
-use crate::project::{Engine, Language, Project, write};
+use crate::project::{Engine, Language, Project};
 use crate::tools::{Tools, ToolsError};
 use crate::world::{CONTRACT_VERSION, World};
 
@@ -108,7 +108,7 @@ const WORLD: &str = "plugin";
 fn run(job: &Job<'_>, tools: &Tools) -> Result<PathBuf, BuildError> {
     tools.say(&format!("bundling {}, and making a component of it with {} inside", job.entry.display(), job.engine));
     let driver = job.intermediate.join("build.mjs");
-    write(&driver, embedded::file(DRIVER).unwrap_or_default()).map_err(failed(&driver))?;
+    put(&driver, embedded::file(DRIVER).unwrap_or_default())?;
     let text = serde_json::to_string(job).map_err(|error| BuildError::Component(error.to_string()))?;
     let mut command = Command::new(tools.node()?);
     let output = tools.run(MAKING, tools.limits().step, command.arg(&driver).arg(text)).map_err(super::at_top_level)?;
@@ -134,9 +134,7 @@ fn compose(
     rename: Option<StandIn>,
     intermediate: &Path,
 ) -> Result<PathBuf, BuildError> {
-    if intermediate.exists() {
-        fs::remove_dir_all(intermediate).map_err(failed(intermediate))?;
-    }
+    clear(intermediate)?;
     let spelled = |text: String| match rename {
         Some(stand_in) => renamed(&text, stand_in),
         None => text,
@@ -148,15 +146,15 @@ fn compose(
         "package chancery:build;\n\nworld {WORLD} {{\n  include chancery:plugin/{kind}-plugin@{CONTRACT_VERSION};\n{lines}  \
          import {RANDOM_IMPORT};\n}}\n"
     );
-    put(&wit.join("world.wit"), &spelled(text))?;
+    put(&wit.join("world.wit"), spelled(text))?;
     let random = String::from_utf8_lossy(embedded::file(RANDOM).unwrap_or_default()).into_owned();
-    put(&wit.join("deps/wasi-random/random.wit"), &spelled(random))?;
+    put(&wit.join("deps/wasi-random/random.wit"), spelled(random))?;
     let composed = project.build_dir().join("wit/deps");
     for package in entries(&composed)? {
         for file in entries(&package)? {
             let text = fs::read_to_string(&file).map_err(failed(&file))?;
             let inside = file.strip_prefix(&composed).unwrap_or(&file);
-            put(&wit.join("deps").join(inside), &spelled(text))?;
+            put(&wit.join("deps").join(inside), spelled(text))?;
         }
     }
     Ok(wit)
@@ -202,7 +200,7 @@ fn check_types(project: &Project, tools: &Tools) -> Result<(), BuildError> {
         config = project.build_dir().join("tsconfig.json");
         let entry = Path::new("..").join(&project.entry);
         let text = json!({ "extends": "../sdk/javascript/tsconfig.json", "files": [entry] });
-        put(&config, &format!("{text}\n"))?;
+        put(&config, format!("{text}\n"))?;
     }
     let toolchain = tools.npm("typescript")?;
     tools.say("checking types");
@@ -234,15 +232,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
     let mut paths = read.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed(folder))?;
     paths.sort();
     Ok(paths)
-}
-
-fn put(path: &Path, text: &str) -> Result<(), BuildError> {
-    write(path, text.as_bytes()).map_err(failed(path))
-}
-
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError + use<> {
-    let path = path.to_owned();
-    move |source| BuildError::File { path, source }
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ mod python;
 pub(crate) mod rust;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
 use crate::inspect;
-use crate::project::{Language, Project, ProjectError, write_by_rename};
+use crate::project::{Language, Project, ProjectError, write, write_by_rename};
 use crate::tools::{self, Tools, ToolsError};
 use crate::world::{self, Kind, WorldError};
 
@@ -29,7 +30,7 @@ pub enum BuildError {
     #[error("the core module does not become a component: {0}")]
     Component(String),
     #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    File { path: PathBuf, source: io::Error },
     /// The component asks for more than its world says.
     #[error("the component imports {}, which wit/world.wit does not ask for\n{}", list(.0), beyond(.0))]
     ImportsTooMuch(BTreeSet<String>),
@@ -87,9 +88,36 @@ pub fn build(project: &Project, tools: &Tools) -> Result<Built, BuildError> {
     }
     let unused = world.capabilities.difference(&capabilities).cloned().collect();
     let path = project.component();
-    write_by_rename(&path, &component).map_err(|source| BuildError::File { path: path.clone(), source })?;
+    write_by_rename(&path, &component).map_err(failed(&path))?;
     let bytes = component.len() as u64;
     Ok(Built { path, bytes, kind: world.kind, capabilities, unused, sdk_refreshed })
+}
+
+/// What a build could not read or write.
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> BuildError + use<> {
+    let path = path.to_owned();
+    move |source| BuildError::File { path, source }
+}
+
+/// Writes a file, with the folders that it is in.
+fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), BuildError> {
+    write(path, content.as_ref()).map_err(failed(path))
+}
+
+/// Removes a folder, where there is one.
+fn clear(folder: &Path) -> Result<(), BuildError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What it means that bindings cannot be made for the world.
+fn no_bindings(language: Language, error: &impl fmt::Display) -> BuildError {
+    BuildError::Language {
+        message: format!("wit/world.wit does not become {language}: {error:#}"),
+        hint: "Keep to what the contract's interfaces use; the templates of `chancery plugin new` show how".to_owned(),
+    }
 }
 
 /// What it means that making the component failed, where that runs the plugin's own code.
@@ -139,9 +167,7 @@ fn list(names: &BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::Path;
     use std::sync::mpsc;
 
     use super::*;
@@ -151,7 +177,7 @@ mod tests {
         let manifest = "name = \"people\"\nlanguage = \"python\"\nentry = \"my-plugin.py\"\n";
         let world = "package org:people@0.1.0;\nworld plugin { include chancery:plugin/audit-plugin@0.1.0; }\n";
         for (file, text) in [("plugin.toml", manifest), ("my-plugin.py", ""), (world::FILE, world)] {
-            crate::project::write(&root.join(file), text.as_bytes()).unwrap();
+            write(&root.join(file), text.as_bytes()).unwrap();
         }
         Project::open(root).unwrap()
     }
@@ -176,7 +202,7 @@ mod tests {
             let root = dir.path().canonicalize().unwrap().join("project");
             let project = project(&root);
             let [folder, file] = ["victim", "victim/wit/precious"].map(|path| dir.path().join(path));
-            crate::project::write(&file, b"precious").unwrap();
+            write(&file, b"precious").unwrap();
             let link = root.join(place);
             fs::create_dir_all(link.parent().unwrap()).unwrap();
             symlink(if link.extension().is_some() { &file } else { &folder }, &link).unwrap();

@@ -13,8 +13,8 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use super::{BuildError, MAKING};
-use crate::project::{Project, write};
+use super::{BuildError, MAKING, failed, put};
+use crate::project::Project;
 use crate::tools::{Tools, ToolsError};
 use crate::world::{Kind, World};
 
@@ -61,7 +61,7 @@ pub(super) fn build(project: &Project, world: &World, tools: &Tools) -> Result<V
     let python = toolchain.join("bin/python");
     let packages = requirements::install(project, &python, tools)?;
     let entry = project.root.join(GENERATED).join(ENTRY).with_extension("py");
-    write(&entry, entry_of(module, &project.entry, world.kind).as_bytes()).map_err(failed(&entry))?;
+    put(&entry, entry_of(module, &project.entry, world.kind))?;
     tools.say(&format!("loading {}, and making a component of it with Python inside", project.entry.display()));
     let mut command = Command::new(python);
     command.args(["-I", "-c", RUN, "--quiet", "--wit-path", "build/wit", "--world", &world.name]);
@@ -134,11 +134,6 @@ fn explain(entry: &Path, what: String, output: &str) -> BuildError {
     // Frames of the tool's own say nothing to anybody else.
     let output = output.split("\nStack backtrace:").next().unwrap_or(output).trim().to_owned();
     ToolsError::Failed { what, output }.into()
-}
-
-fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError + use<> {
-    let path = path.to_owned();
-    move |source| BuildError::File { path, source }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::BuildError;
+use super::{BuildError, failed};
 use crate::inspect;
 use crate::project::Project;
 use crate::tools::{Telling, Tools};
@@ -139,7 +139,7 @@ impl Cargo<'_> {
         let manifest = self.manifest();
         let artifact = String::from_utf8_lossy(&messages).lines().find_map(|line| component(line, &manifest));
         let wasm = artifact.ok_or_else(|| unreadable("rustc", &"it names no component"))?;
-        fs::read(&wasm).map_err(|source| BuildError::File { path: wasm, source })
+        fs::read(&wasm).map_err(failed(&wasm))
     }
 
     fn manifest(&self) -> PathBuf {

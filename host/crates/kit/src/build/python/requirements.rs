@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::failed;
-use crate::build::BuildError;
-use crate::project::{Project, write};
+use crate::build::{BuildError, clear, failed, put};
+use crate::project::Project;
 use crate::tools::{Tools, ToolsError};
 
 const FILE: &str = "requirements.txt";
@@ -42,9 +41,7 @@ pub(super) fn install(project: &Project, python: &Path, tools: &Tools) -> Result
         return Ok(ENVIRONMENT);
     }
     let environment = project.root.join(ENVIRONMENT);
-    if environment.exists() {
-        fs::remove_dir_all(&environment).map_err(failed(&environment))?;
-    }
+    clear(&environment)?;
     let packages = project.root.join(PACKAGES);
     fs::create_dir_all(&packages).map_err(failed(&packages))?;
     if !wanted.trim_ascii().is_empty() {
@@ -53,7 +50,7 @@ pub(super) fn install(project: &Project, python: &Path, tools: &Tools) -> Result
         refuse_native(&packages)?;
     }
     // Last, so that what was interrupted is done again.
-    write(&stamp, &wanted).map_err(failed(&stamp))?;
+    put(&stamp, wanted)?;
     Ok(ENVIRONMENT)
 }
 
@@ -138,6 +135,7 @@ fn native(folder: &Path) -> io::Result<Option<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::write;
 
     #[test]
     fn only_packages_of_the_index_are_taken() {
